@@ -1,0 +1,63 @@
+# Every target makes what it needs; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo collect benchmark publish all dashboards lab sandbox sql test lint bench clean
+
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## List what you can do here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready  ## Make .venv with everything pinned (uv if it is there, else pip)
+
+.venv/ready: requirements.lock pyproject.toml
+	@python3.11 -m venv .venv || python3 -m venv .venv || { echo "make: python 3.11 with venv is needed (Debian: apt install python3-venv)."; exit 1; }
+	@echo "Installing the pinned packages into .venv ..."
+	@if command -v uv >/dev/null; then \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+	  $(BIN)/python -m pip install -q --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install -q --no-deps -e .; \
+	fi
+	@touch .venv/ready
+
+demo: .venv/ready  ## Three accounts, 90 days, dashboards: no key, no network
+	@$(BIN)/navbook demo
+
+collect: .venv/ready  ## Read every wallet and cash flow once
+	@$(BIN)/navbook collect
+
+benchmark: .venv/ready  ## Rebuild valuation, benchmark and performance
+	@$(BIN)/navbook benchmark
+
+publish: .venv/ready  ## Execute the dashboards
+	@$(BIN)/navbook publish
+
+all: .venv/ready  ## collect, benchmark and publish
+	@$(BIN)/navbook all
+
+dashboards: .venv/ready  ## Serve the published pages on this machine
+	@$(BIN)/navbook dashboards
+
+lab: .venv/ready  ## JupyterLab on the notebooks
+	@$(BIN)/navbook lab
+
+sandbox: .venv/ready  ## A local Binance on port 8600, with the demo's accounts
+	@$(BIN)/navbook sandbox --scenario demo
+
+sql: .venv/ready  ## Ask the store: make sql Q="from nav_history limit 5"
+	@$(BIN)/navbook sql "$(or $(Q),select account_name, id from binance_accounts order by id)"
+
+test: .venv/ready  ## All tests; offline, under five minutes
+	@$(BIN)/python -m pytest -q
+
+lint: .venv/ready  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/mypy
+
+bench: .venv/ready  ## Speed of what counts, measured here and now
+	@$(BIN)/python tests/bench.py
+
+clean:  ## Remove .venv and caches; never facts, never runs
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,38 @@
+"""Everything one sandbox knows. Routes get it as an argument; there are no globals."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from .clock import Clock
+from .faults import Faults
+from .ledger import Ledger
+from .limits import Limits
+from .market import Market
+
+REMEMBERED = 100_000    # requests, for `GET /sandbox/requests`
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """Nothing of a request but what cannot hold a secret. `time` is the sandbox's, ms."""
+
+    method: str
+    path: str
+    weight: int
+    status: int
+    time: int
+
+
+@dataclass
+class State:
+    clock: Clock
+    market: Market
+    ledger: Ledger
+    seed: int
+    scenario: str | None = None
+    start: int = 0    # ms; what a scenario's offsets count from
+    faults: Faults = field(default_factory=Faults)
+    limits: Limits = field(default_factory=Limits)
+    requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))

@@ -1,0 +1,148 @@
+"""The command line: thin. Each command is one call; heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from navbook.errors import NavbookError
+
+if TYPE_CHECKING:
+    pass
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
+                  help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
+
+Config = Annotated[Path | None, typer.Option("--config", help="A navbook.toml; default: the one in this folder.")]
+Account = Annotated[str, typer.Option("--account", help="An account's name, or all.")]
+NoNotebook = Annotated[bool, typer.Option("--no-notebook", help="Run its functions in this process, without papermill.")]
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command()
+def demo(candles: Annotated[Path | None, typer.Option(help="A folder of recorded SYMBOL-1m*.parquet or .csv.")] = None,
+         no_serve: Annotated[bool, typer.Option("--no-serve", help="Do all but serve the dashboards.")] = False,
+         host: str = "127.0.0.1", port: int = 8866, config: Config = None) -> None:
+    """A sandbox with 90 days of history, collected, computed, published and served: no key, no network."""
+    from navbook.runner import commands
+    loaded = commands.demo_settings(config)
+    with _progress("Collecting 90 days") as progress:
+        commands.demo(loaded, candles, progress, typer.echo)
+    if not no_serve:
+        commands.serve(loaded, host, port, typer.echo)
+
+
+@app.command()
+def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
+    """Read every wallet and cash flow of the accounts, and add them to the facts."""
+    _job("collect", config, account, no_notebook)
+
+
+@app.command()
+def benchmark(account: Account = "all", as_of: Annotated[str, typer.Option(help="Last moment included, UTC.")] = "now",
+              no_notebook: NoNotebook = False, config: Config = None) -> None:
+    """Rebuild valuation, benchmark and performance from the facts."""
+    _job("benchmark", config, account, no_notebook, as_of=as_of)
+
+
+@app.command()
+def publish(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
+    """Execute the dashboards and put the pages where they are served."""
+    _job("publish", config, account, no_notebook)
+
+
+@app.command(name="all")
+def everything(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
+    """Collect, benchmark and publish, in this order."""
+    for job in ("collect", "benchmark", "publish"):
+        _job(job, config, account, no_notebook)
+
+
+def _job(job: str, config: Path | None, account: str, no_notebook: bool, **parameters: str) -> None:
+    from navbook import settings
+    from navbook.runner import commands
+    commands.job(settings.load(config), job, account, typer.echo, in_process=no_notebook, **parameters)
+
+
+@app.command()
+def dashboards(host: str = "127.0.0.1", port: int = 8866, config: Config = None) -> None:
+    """Serve the published pages with Voila."""
+    from navbook import settings
+    from navbook.runner import commands
+    commands.serve(settings.load(config), host, port, typer.echo)
+
+
+@app.command()
+def sql(query: str, output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+        config: Config = None) -> None:
+    """Ask the store in SQL (DuckDB). Tables: see the README."""
+    from navbook import settings
+    from navbook.runner import commands
+    typer.echo(commands.sql(settings.load(config), query, output.value), nl=False)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def sandbox(context: typer.Context) -> None:
+    """A local Binance over HTTP; --help lists its options."""
+    import subprocess
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "binance_sandbox", *context.args]))
+
+
+@app.command()
+def lab() -> None:
+    """JupyterLab in the notebooks folder."""
+    import subprocess
+
+    from navbook import settings
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", str(settings.NOTEBOOKS)],
+                                     env=settings.without_secrets(_environ())))
+
+
+def _environ() -> dict[str, str]:
+    import os
+    return dict(os.environ)
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress on standard error: a bar where somebody looks, a line now and then in a log."""
+    shown = -1
+
+    def tell(done: int, of: int) -> None:
+        nonlocal shown
+        percent = 100 * done // of
+        if percent == shown or (not sys.stderr.isatty() and percent % 25):
+            return
+        shown = percent
+        bar = "#" * (percent // 4) + "." * (25 - percent // 4)
+        typer.echo(f"\r{label} [{bar}] {done}/{of}" if sys.stderr.isatty() else f"{label}: {done} of {of} snapshots",
+                   err=True, nl=done == of or not sys.stderr.isatty())
+
+    yield tell
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point: what navbook raises on purpose becomes one sentence and its exit code."""
+    try:
+        app(args=arguments)
+    except NavbookError as problem:
+        typer.echo(f"navbook: {problem}", err=True)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("navbook: stopped.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

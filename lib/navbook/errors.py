@@ -1,0 +1,109 @@
+"""Everything navbook raises on purpose, sorted by what the reader should do next.
+
+    NavbookError
+    |-- SettingsInvalid, StoreMismatch, UnknownParameter   correct the input, rerun
+    |-- SchemaMismatch, KeyRepeated, PriceMissing          correct the data, rerun
+    |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
+    |-- Locked                                             another run holds the lock: wait
+    `-- ExchangeError
+        |-- ExchangeUnavailable   nothing happened: wait, then retry
+        |-- RequestRejected       Binance said no: retrying will not help
+        |-- AnswerUnreadable      Binance answered something no parser knows
+        `-- OutcomeUnknown        it may have happened: reconcile before anything else
+
+Each message is one sentence that names the cause and the next step; the command line prints it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+
+class NavbookError(Exception):
+    """The base of all; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class SettingsInvalid(NavbookError):
+    """navbook.toml, an environment variable or an argument cannot be used."""
+
+    exit_code = 2
+
+
+class StoreMismatch(NavbookError):
+    """The store belongs to another environment, account, demo or schema version."""
+
+
+class UnknownParameter(NavbookError):
+    def __init__(self, notebook: str, unknown: Iterable[str], known: Iterable[str]) -> None:
+        super().__init__(f"{notebook} has no parameter {', '.join(sorted(unknown))}; "
+                         f"it takes {', '.join(sorted(known)) or 'none'}.")
+
+
+class SchemaMismatch(NavbookError):
+    def __init__(self, name: str, wrong: Mapping[str, tuple[object, object]]) -> None:
+        faults = "; ".join(f"{column} is {found}, not {wanted}" for column, (found, wanted) in wrong.items())
+        super().__init__(f"The frame {name} does not fit its schema: {faults}.")
+
+
+class KeyRepeated(NavbookError):
+    def __init__(self, name: str, key: Iterable[str], example: object) -> None:
+        super().__init__(f"The frame {name} holds two rows with the same {', '.join(key)}: {example}.")
+
+
+class PriceMissing(NavbookError):
+    """A benchmark leg has no price at a time that needs one."""
+
+
+class JobFailed(NavbookError):
+    """A job's notebook or function failed; the message names the cell and the run folder."""
+
+
+class SnapshotIncomplete(NavbookError):
+    """Facts were collected, but not all of them; what is known was stored."""
+
+
+class Locked(NavbookError):
+    exit_code = 75    # EX_TEMPFAIL of sysexits.h: try again later
+
+
+class ExchangeError(NavbookError):
+    """Talking to Binance (or the sandbox) went wrong."""
+
+
+class ExchangeUnavailable(ExchangeError):
+    """No answer, or one that says that nothing happened. `retry_after` in seconds where the host gave one."""
+
+    def __init__(self, endpoint: str, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{endpoint} could not be reached: {reason}. Nothing was done; try again later.")
+        self.endpoint, self.reason, self.retry_after = endpoint, reason, retry_after
+
+
+class RequestRejected(ExchangeError):
+    """Binance answered with an error code. Codes: BINANCE documentation, "Error codes"."""
+
+    HINTS: ClassVar[dict[int, str]] = {
+        -1003: "Too many requests from this address: wait, and run fewer programs at once.",
+        -1021: "Compare the local clock with GET /api/v3/time.",
+        -1022: "Check that the API secret belongs to the key.",
+        -2008: "The key is of another environment or was deleted.",
+        -2014: "The key has not the form of a Binance key.",
+        -2015: "Check the key, its IP list and its permissions.",
+        -12022: "This key is a sub-account's: name its master in navbook.toml.",
+    }
+
+    def __init__(self, endpoint: str, code: int, reason: str, status: int = 400) -> None:
+        super().__init__(f"{endpoint} was refused ({code}): {reason} {self.HINTS.get(code, '')}".strip())
+        self.endpoint, self.code, self.reason, self.status = endpoint, code, reason, status
+
+
+class AnswerUnreadable(ExchangeError):
+    def __init__(self, endpoint: str, problem: str) -> None:
+        super().__init__(f"{endpoint} gave an answer that cannot be read: {problem}. The answer is kept in raw.")
+        self.endpoint = endpoint
+
+
+class OutcomeUnknown(ExchangeError):
+    """A write may or may not have happened: look it up by its client id before anything else."""

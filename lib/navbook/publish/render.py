@@ -1,0 +1,196 @@
+"""An executed notebook as one HTML file that needs nothing else: no server, no network, no kernel.
+
+A dashboard (metadata.navbook.page = "dashboard", no failed cell) becomes a page: the outputs of the cells
+tagged `full`, `main` and `aside` in its grid, no code. Every other notebook becomes a plain account of the
+run: prose, code, outputs; the failing cell first. The page carries its charts' library only when it has
+charts, forbids itself any request by a Content-Security-Policy, and names the notebook that it was made
+from by its hash, so that the server can tell a page from an older one (`is_page_of`).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import vl_convert
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters import ansi2html, markdown2html
+
+from navbook.publish import theme
+from navbook.publish.markup import Html
+
+TEMPLATE = Path(__file__).with_name("template")
+FIRST_SCRIPT = ("try{const theme=localStorage.getItem('theme');if(theme==='dark'||theme==='light')"
+                "document.documentElement.dataset.theme=theme}catch{}")    # before anything is painted
+AREAS = ("full", "main", "aside")
+Cell = Any    # nbformat.NotebookNode
+
+
+@dataclass
+class Row:
+    """Cells of a dashboard that stand side by side, or one stretch over the full width."""
+
+    full: list[str] = field(default_factory=list)
+    main: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Shown:
+    """A cell in the plain account of a run."""
+
+    number: int
+    failed: bool
+    prose: str
+    code: str
+    outputs: list[str]
+
+
+@dataclass
+class Page:
+    """What the template needs."""
+
+    title: str
+    source: str
+    problem: str | None
+    css: str
+    first_script: str
+    policy: str = ""
+    rows: list[Row] = field(default_factory=list)
+    cells: list[Shown] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+
+
+def page(notebook: Path, problem: str | None = None) -> str:
+    """The page of an executed notebook. `problem` is a sentence on what went wrong, shown above a plain account."""
+    content = notebook.read_bytes()
+    executed = nbformat.reads(content.decode("utf-8"), as_version=4)    # type: ignore[no-untyped-call]
+    made = Page(title=_title(executed, notebook), source=source_of(content), problem=problem,
+                css=theme.css_variables() + f":root{{--font:{theme.FONT}}}" + _template("page.css"),
+                first_script=FIRST_SCRIPT)
+    if executed.metadata.get("navbook", {}).get("page") == "dashboard" and not problem and not _failed(executed):
+        made.rows = _rows(executed)
+    else:
+        made.cells = _account_of_run(executed)
+    charts = any(theme.CHART_MIME in output.get("data", {}) for cell in executed.cells
+                 for output in cell.get("outputs", []))
+    made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}}})();"]
+    made.policy = _policy([made.first_script, *made.scripts])
+    body, _ = _exporter().from_notebook_node(executed, resources={"navbook": made})
+    return str(body)
+
+
+def source_of(notebook: bytes) -> str:
+    """What a page calls the notebook that it was made from."""
+    return sha256(notebook).hexdigest()
+
+
+def is_page_of(html: bytes, notebook: bytes) -> bool:
+    """Whether `html` was made from exactly this notebook."""
+    return f'<meta name="navbook-source" content="{source_of(notebook)}">'.encode() in html[:4096]
+
+
+def _rows(executed: Cell) -> list[Row]:
+    """The grid: stretches of full-width cells, and of main cells with the asides that follow them."""
+    rows: list[Row] = []
+    for cell in executed.cells:
+        area = next((tag for tag in cell.metadata.get("tags", []) if tag in AREAS), None)
+        shown = [] if area is None else [_output(output) for output in cell.get("outputs", [])]
+        if area is None or not any(shown):
+            continue
+        last = rows[-1] if rows else None
+        is_full = area == "full"
+        if last is None or bool(last.full) is not is_full or (area == "main" and last.aside):
+            rows.append(last := Row())
+        getattr(last, area).extend(shown)
+    return rows
+
+
+def _account_of_run(executed: Cell) -> list[Shown]:
+    cells = [Shown(number, failed=_cell_failed(cell), prose=markdown2html(cell.source) if cell.cell_type == "markdown" else "",
+                   code=cell.source if cell.cell_type == "code" else "",
+                   outputs=[_output(output) for output in cell.get("outputs", [])])
+             for number, cell in enumerate(executed.cells)
+             if not any(tag.startswith("papermill-error") for tag in cell.metadata.get("tags", []))]
+    return sorted(cells, key=lambda cell: not cell.failed)    # stable: the rest stays in order
+
+
+def _output(output: Cell) -> str:
+    """One output as HTML. What a program printed is text; HTML is what our own functions or a frame made."""
+    if output.output_type == "stream":
+        return _printed(output.text)
+    if output.output_type == "error":
+        lines = output.get("traceback") or [f"{output.ename}: {output.evalue}"]
+        return _printed("\n".join(lines))
+    data = output.get("data", {})
+    if theme.CHART_MIME in data:
+        return _chart(data[theme.CHART_MIME])
+    if "text/html" in data:
+        return str(data["text/html"])
+    if "image/png" in data:
+        return f'<img alt="" src="data:image/png;base64,{data["image/png"].strip()}">'
+    return str(Html("<pre>{}</pre>").format(data["text/plain"])) if data.get("text/plain") else ""
+
+
+def _printed(text: str) -> str:
+    """Escaped, with the terminal's colours."""
+    return f"<pre>{ansi2html(text)}</pre>"    # type: ignore[no-untyped-call]
+
+
+def _chart(spec: dict[str, Any]) -> str:
+    """A figure whose heading and note are text of the page; the script draws the rest."""
+    about = spec.get("usermeta", {}).get("navbook", {})
+    drawn = theme.follow_page({key: value for key, value in spec.items() if key != "title" or not about})
+    text = json.dumps(drawn, separators=(",", ":")).replace("<", "\\u003c")
+    height = sum((spec.get("height", 0), *(about["padding"]["wide"][side] for side in ("top", "bottom")))
+                 ) if about else 0
+    return Html('<figure><h2>{}</h2><p class="note">{}</p><div class="chart" role="img" aria-label="{}" '
+                'style="min-height:{}px"></div><script type="application/json">{}</script></figure>').format(
+        Html(about.get("heading", "")), Html(about.get("note", "")), about.get("label", "Chart"), height, Html(text))
+
+
+def _failed(executed: Cell) -> bool:
+    return any(_cell_failed(cell) for cell in executed.cells)
+
+
+def _cell_failed(cell: Cell) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _title(executed: Cell, notebook: Path) -> str:
+    parameters = executed.metadata.get("papermill", {}).get("parameters", {})
+    named = executed.metadata.get("navbook", {}).get("title", notebook.stem)
+    account = parameters.get("account", "all")
+    return f"navbook {named}" if account == "all" else f"navbook {named}: {account}"
+
+
+def _policy(scripts: list[str]) -> str:
+    """No request to anywhere, and no script but ours. Vega turns expressions into functions: unsafe-eval."""
+    hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+    return ("default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+            f"script-src 'unsafe-eval' {hashes}")
+
+
+@cache
+def _vega() -> str:
+    """The library that draws charts, 0.9 MB; in a function, because it leaks short global names."""
+    bundle: str = vl_convert.javascript_bundle()    # type: ignore[call-arg]
+    return "(()=>{" + bundle.replace("</script", "<\\/script") + "})();"
+
+
+@cache
+def _template(name: str) -> str:
+    return (TEMPLATE / name).read_text(encoding="utf-8")
+
+
+@cache
+def _exporter() -> TemplateExporter:
+    return TemplateExporter(    # type: ignore[no-untyped-call]
+        template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)],
+        template_file=str(TEMPLATE / "index.html.j2"))

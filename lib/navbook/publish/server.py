@@ -1,0 +1,63 @@
+"""Serve the published pages with Voila, which hands out what was rendered before and starts no kernel.
+
+A page is `<name>.ipynb` (executed) beside `<name>.html` (render.page of it) in one folder. What may be
+refused is refused here, before Voila's import takes its second; the rest is in voila_app.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from navbook.errors import SettingsInvalid
+
+SECRET = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET")
+
+
+def serve(published: Path, host: str = "127.0.0.1", port: int = 8866,
+          on_ready: Callable[[str], None] | None = None, token: str | None = None) -> None:
+    """Serve the pages in `published` until SIGINT or SIGTERM; `on_ready` gets the address once it answers.
+
+    A loopback address asks for no token and answers only to names of this machine. Any other address asks
+    for `token`, or for one made up now, which is then part of the address given to `on_ready`. Port 0 takes
+    a free port. Exchange keys leave this process's environment. Raises `SettingsInvalid`.
+    """
+    if not published.is_dir():
+        raise SettingsInvalid(f"There are no pages in {published} yet; run navbook publish first.")
+    sockets = _bound(host, port)
+    for name in [name for name in os.environ if SECRET.fullmatch(name)]:
+        del os.environ[name]
+    asked = None if is_loopback(host) else token or secrets.token_urlsafe(24)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}/"
+    if asked:
+        address += f"?token={asked}"
+    from navbook.publish import voila_app
+    voila_app.run(published.resolve(), sockets, token=asked, ready=lambda: on_ready(address) if on_ready else None)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach `host`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets, or one clear sentence."""
+    from tornado.netutil import bind_sockets
+    try:
+        return bind_sockets(port, host)
+    except OSError as problem:
+        reason = {errno.EADDRINUSE: f"Port {port} of {host} is taken, perhaps by another navbook dashboards",
+                  errno.EACCES: f"Port {port} may not be used by this user"}.get(
+                      problem.errno or 0, f"{host}:{port} cannot be served ({problem.strerror or problem})")
+        raise SettingsInvalid(f"{reason}; choose another with --port.") from None
+    except OverflowError:
+        raise SettingsInvalid(f"{port} is no port; choose one from 1 to 65535 with --port.") from None

@@ -1,0 +1,66 @@
+// What a page does by itself: light and dark, ages, charts as wide as their column.
+const root = document.documentElement;
+
+const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* a file from disk may not */ } };
+const button = document.querySelector(".switch");
+const nameSwitch = () => { button.textContent = dark() ? "Light" : "Dark"; };
+if (button) {
+  button.hidden = false;
+  nameSwitch();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameSwitch);
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    remember(root.dataset.theme);
+    nameSwitch();
+  });
+}
+
+const span = (seconds) => {    // words.span says the same
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  const hours = Math.floor(seconds / 3600), days = Math.floor(hours / 24), rest = hours % 24;
+  if (hours < 48) return `${hours} h`;
+  return rest && days < 10 ? `${days} d ${rest} h` : `${days} d`;
+};
+const secondsSince = (iso) => Math.max(0, Math.floor((Date.now() - Date.parse(iso)) / 1000));
+const growOld = () => {
+  for (const time of document.querySelectorAll("time.age")) time.textContent = span(secondsSince(time.dateTime));
+  const fresh = document.querySelector(".fresh[data-collected]");
+  if (!fresh) return;
+  const age = secondsSince(fresh.dataset.collected), interval = Number(fresh.dataset.interval);
+  const grace = Math.min(300, interval / 10);    // a run takes a while
+  const state = age > 2 * interval + grace ? "stale" : age > interval + grace ? "late" : "fresh";
+  root.classList.toggle("late", state === "late");
+  root.classList.toggle("stale", state === "stale");
+  const [mark, before, after] = { fresh: ["", "Collected ", " ago"], late: ["!", "", " old, late"], stale: ["\u2715", "", " old"] }[state];
+  const time = fresh.querySelector("time");
+  fresh.querySelector("i").textContent = mark;
+  fresh.replaceChildren(fresh.querySelector("i"), before, time, after);
+  for (const part of document.querySelectorAll("[data-when]")) part.hidden = (part.dataset.when === "stale") !== (state === "stale");
+};
+growOld();
+setInterval(growOld, 20000);
+
+const charts = [...document.querySelectorAll(".chart")].map((box) => ({ box, spec: JSON.parse(box.nextElementSibling.textContent) }));
+const draw = async (chart) => {
+  const width = chart.box.clientWidth, narrow = width < 520;
+  const padding = chart.spec.usermeta.navbook ? chart.spec.usermeta.navbook.padding[narrow ? "narrow" : "wide"] : chart.spec.padding;
+  const plot = Math.max(120, width - padding.left - padding.right);
+  if (chart.view && chart.narrow === narrow) {
+    if (chart.view.width() !== plot) await chart.view.width(plot).runAsync();
+    return;
+  }
+  chart.narrow = narrow;
+  if (chart.view) chart.view.finalize();
+  const params = (chart.spec.params || []).map((param) => param.name === "narrow" ? { ...param, value: narrow } : param);
+  const drawn = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
+    mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
+    tooltip: { disableDefaultStyle: true, theme: "navbook" },
+  });
+  chart.view = drawn.view;
+};
+if (charts.length) {
+  Promise.all(charts.map(draw)).then(() => { root.dataset.drawn = String(charts.length); });
+  new ResizeObserver(() => charts.forEach(draw)).observe(charts[0].box);
+}

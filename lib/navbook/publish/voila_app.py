@@ -1,0 +1,144 @@
+"""The Voila application behind `server.serve`: published pages, and nothing else of Voila.
+
+Voila asks its `prelaunch_hook` before it would start a kernel; ours answers with the stored page and ends the
+request, or says in a small page why there is none. Routes to files, lists of files, kernels and
+extensions are left out: what is not there cannot be attacked. Rests on the order of Voila 0.5.13's hooks and on
+names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import tornado.httpserver
+import tornado.ioloop
+import tornado.web
+from jupyter_server.base.handlers import JupyterHandler
+from traitlets.config import Config
+from voila.app import Voila
+from voila.static_file_handler import MultiStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+
+from navbook.publish import render, theme
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+FIRST = "voila/render/index.ipynb"
+SAID = {403: ("Not allowed.", "This server shows published pages only."),
+        404: ("No such page.", "Every page that exists is linked from the first one."),
+        503: ("Not published whole.", "This page is being written, or was left behind by an interrupted run. It "
+                                      "loads again by itself; if it stays like this, run <code>navbook publish</code>.")}
+
+
+def run(published: Path, sockets: list[socket.socket], *, token: str | None, ready: Callable[[], object]) -> None:
+    """Serve until the process is told to stop. With `token`, only to who knows it; without, only to this machine."""
+    config = Config()
+    config.VoilaConfiguration.prelaunch_hook = stored_page(published)
+    config.VoilaConfiguration.file_allowlist = []
+    config.VoilaConfiguration.allow_template_override = "NO"
+    config.VoilaConfiguration.allow_theme_override = "NO"
+    config.VoilaConfiguration.attempt_fix_notebook = False    # would list all kernels at every visit
+    config.NotebookNotary.db_file = ":memory:"                # looking leaves nothing behind, in no home folder
+    config.NotebookNotary.secret = b"nothing is signed here"
+    config.NotebookNotary.secret_file = ""
+    app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
+                log_level=logging.WARNING, tornado_settings={"allow_remote_access": token is not None})
+    app.sockets, app.ready = sockets, ready
+    for noisy in ("tornado.access", "tornado.general"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    app.initialize([])
+    app.start()
+
+
+def stored_page(published: Path) -> Callable[..., None]:
+    """The hook: every page of `published` is answered here, so that Voila never comes to run one."""
+    def hook(request: tornado.web.RequestHandler, notebook: object, cwd: str) -> None:
+        name = request.path_args[0].removesuffix(".ipynb")
+        if request.get_argument("token", None) is not None:
+            request.redirect(request.request.path)    # the visitor has a cookie now: the token leaves the address
+            raise tornado.web.Finish
+        try:
+            html, made_from = ((published / f"{name}{ending}").read_bytes() for ending in (".html", ".ipynb"))
+        except OSError:
+            raise tornado.web.HTTPError(503) from None
+        if not render.is_page_of(html, made_from):
+            raise tornado.web.HTTPError(503)
+        request.write(html)
+        raise tornado.web.Finish
+    return hook
+
+
+class Said:
+    """Errors as a small page of our own, which tells nothing about the server."""
+
+    def write_error(self: Any, status_code: int, **_: object) -> None:
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(message(status_code))
+
+
+class Page(Said, TornadoVoilaHandler):    # type: ignore[misc]
+    """Voila's own handler, for pages of this folder only."""
+
+
+class Elsewhere(Said, JupyterHandler):
+    """Leads on: `/` to the first page, a link that also works from disk (`x.html`) to Voila's name of the page."""
+
+    @tornado.web.authenticated
+    def get(self, name: str = "index") -> None:
+        self.redirect(f"{self.base_url}voila/render/{name}.ipynb")
+
+
+class Nothing(Said, JupyterHandler):
+    """Everything else."""
+
+    @tornado.web.authenticated
+    def get(self) -> None:
+        raise tornado.web.HTTPError(404)
+
+    post = put = patch = delete = head = get    # type: ignore[assignment]
+
+
+class Pages(Voila):    # type: ignore[misc]
+    """Voila with our routes, on sockets that are bound already."""
+
+    sockets: list[socket.socket]
+    ready: Callable[[], object]
+
+    def init_handlers(self) -> list[Any]:
+        voila = {"template_paths": self.template_paths, "config": self.config,
+                 "voila_configuration": self.voila_configuration}
+        base = re.escape(self.server_url)
+        login = [*self.identity_provider.get_handlers(),
+                 (rf"{base}voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths})]
+        return [(base, Elsewhere), (rf"{base}voila/render/({NAME})\.html", Elsewhere),
+                (rf"{base}voila/render/({NAME}\.ipynb)", Page, voila),
+                *(login if self.token else []), (r".*", Nothing)]
+
+    def listen(self) -> None:
+        server = tornado.httpserver.HTTPServer(self.app)
+        server.add_sockets(self.sockets)
+        self.ioloop = tornado.ioloop.IOLoop.current()
+        self.ioloop.add_callback(self.ready)
+        try:
+            self.ioloop.start()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+
+def message(status: int) -> bytes:
+    """A whole page that says what is the matter."""
+    headline, text = SAID.get(status, ("This did not work.", "The server's log says more."))
+    again = '<meta http-equiv="refresh" content="3">' if status == 503 else ""
+    return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{again}<meta name="viewport" '
+            f'content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><title>navbook: '
+            f'{escape(headline)}</title><style>{theme.css_variables()}body{{margin:64px auto;max-width:600px;padding:0 16px;'
+            f'background:var(--bg);color:var(--text);font:14px/20px {theme.FONT}}}h1{{font-size:26px;line-height:36px;'
+            f'font-weight:400}}a{{color:inherit}}</style></head><body><h1>{escape(headline)}</h1><p>{text}</p>'
+            f'<p><a href="/">All pages</a></p></body></html>').encode()

@@ -1,0 +1,134 @@
+"""What each command does, as functions: the command line only parses words.
+
+Imports that a job's kernel makes anyway (exchange, compute, publish) wait here until a command needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from navbook import schemas, settings
+from navbook.errors import NavbookError, SettingsInvalid
+from navbook.runner import jobs, kernels, locks, sandbox, stores
+from navbook.settings import Settings
+from navbook.store import tables
+
+Told = Callable[[str], None]
+
+
+def job(config: Settings, name: str, account: str, told: Told, *, in_process: bool = False,
+        **parameters: str) -> None:
+    """Run one of the jobs and say where its result is. Raises `Locked`, `JobFailed` and what the job raises."""
+    with locks.hold(config, name):
+        if not in_process:
+            kernels.import_ahead()
+        stores.claim(config)
+        if name != "collect":
+            _run(config, name, account, told, in_process, parameters)
+            return
+        if config.is_demo:
+            told("No navbook.toml and no keys: collecting the demo accounts of the local sandbox.")
+        with sandbox.for_command(config) as ready:
+            ready.names(account)    # refuses an unknown one before anything runs
+            _run(ready, name, account, told, in_process, parameters)
+
+
+def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
+         parameters: dict[str, str]) -> None:
+    if in_process:
+        _in_process(config, name, account, parameters)
+        told(f"{name}: {_summary(config, name, account)}")
+    else:
+        folder = jobs.run(config, name, account, **parameters)
+        told(f"{name}: {_summary(config, name, account)} Run: {folder}")
+
+
+def _in_process(config: Settings, name: str, account: str, parameters: dict[str, str]) -> None:
+    """The functions that the job's notebook calls, without it."""
+    if name == "collect":
+        import asyncio
+
+        from navbook.runner import collecting
+        asyncio.run(collecting.collect(config, account))
+    elif name == "benchmark":
+        from navbook.runner import rebuild
+        rebuild.write(config, rebuild.compute(rebuild.read_facts(config, **parameters), config))
+    else:
+        from navbook.runner import pages
+        pages.publish(config, account)
+
+
+def _summary(config: Settings, name: str, account: str) -> str:
+    """One sentence on what stands in the store or in the published folder now."""
+    if name == "publish":
+        from navbook.runner import pages
+        return f"pages in {pages.published_folder(config)}."
+    if name == "collect":
+        taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
+        newest = taken.group_by("account", maintain_order=True).last().sort("account")
+        grades = ", ".join(f"{row['account']} {row['grade']}" for row in newest.iter_rows(named=True))
+        return f"snapshot of {taken['time'][-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
+    history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav").sort("time")
+    newest = history.group_by("account", "account_id").last().sort("account_id").collect()
+    lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"
+             for row in newest.iter_rows(named=True) if row["benchmark_value"] is not None]
+    return "; ".join(lines) + "." if lines else "no counted snapshot yet; run navbook collect."
+
+
+def demo_settings(config: Path | None) -> Settings:
+    from navbook.runner import demo
+    return demo.settings_for(settings.load(config))
+
+
+def demo(config: Settings, candles: Path | None, progress: Callable[[int, int], None], told: Told) -> None:
+    """All of the demo but serving: history in this process, the last slot through papermill."""
+    import asyncio
+
+    from navbook.runner import demo as demonstration
+    told("Demo: the local sandbox's own accounts; no key and no network are used.")
+    with locks.hold(config, "collect"), locks.hold(config, "benchmark"), locks.hold(config, "publish"):
+        stores.claim(config)
+        world, end = demonstration.world_of(config, candles)
+        with sandbox.started(world) as local:
+            ready = sandbox.with_accounts_of(local, config)
+            until = demonstration.end_of(end)
+            asyncio.run(demonstration.history(ready, local, world, until, progress))
+            local.set_clock(until)
+            for name in ("collect", "benchmark", "publish"):
+                _run(ready, name, "all", told, in_process=False, parameters={})
+
+
+def serve(config: Settings, host: str, port: int, told: Told) -> None:
+    """Serve the published pages until stopped. Raises `SettingsInvalid` when there are none."""
+    from navbook.publish import server
+    from navbook.runner import pages
+    folder = pages.published_folder(config)
+    if not (folder / "index.html").exists():
+        raise SettingsInvalid(f"Nothing is published in {folder} yet; run make demo, or navbook all.")
+    server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"))
+
+
+def sql(config: Settings, query: str, form: str) -> str:
+    """The rows of `query` as text: table, csv or json. Raises `QueryFailed` with DuckDB's own words."""
+    import duckdb
+
+    from navbook.store import catalog
+    try:
+        relation = catalog.connect(config.location).sql(query)
+        frame: pl.DataFrame = relation.pl() if relation is not None else pl.DataFrame()
+    except duckdb.Error as problem:
+        raise QueryFailed(f"The query failed: {str(problem).strip()}") from None
+    if form == "csv":
+        return frame.write_csv()
+    if form == "json":
+        return frame.write_json() + "\n"
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
+                   fmt_str_lengths=80, tbl_width_chars=200):
+        return f"{frame}\n"
+
+
+class QueryFailed(NavbookError):
+    """DuckDB refused a query."""

@@ -1,0 +1,172 @@
+"""The one place that starts the local Binance; from then on everything goes over HTTP.
+
+Its world is kept in the store: scenario, seed, start and candle folder, so that the next command finds
+the same exchange, at its present time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from navbook import settings
+from navbook.errors import ExchangeUnavailable, SettingsInvalid, StoreMismatch
+from navbook.runner import stores
+from navbook.settings import Account, Settings
+from navbook.types import Environment
+
+HISTORY = timedelta(days=90)
+GRID = timedelta(hours=4)
+READY = "listening on "
+
+
+@dataclass(frozen=True)
+class World:
+    """What a sandbox is a function of, besides its clock and its requests."""
+
+    start: str                    # ISO time, UTC: the scenario's events count from here
+    candles: str | None = None    # a folder of recorded 1m candles; none: the seeded generator
+    seed: int = 1
+    scenario: str = "demo"
+
+    def arguments(self) -> list[str]:
+        folder = ["--candles", self.candles] if self.candles else []
+        return ["--scenario", self.scenario, "--seed", str(self.seed), "--start", self.start, *folder]
+
+
+def kept_world(config: Settings, candles: Path | None = None) -> World | None:
+    """The world that the store remembers. Raises `StoreMismatch` when it is not made of `candles`."""
+    text = stores.claim(config).get("world")
+    world = World(**json.loads(text)) if text else None
+    if world and candles and world.candles != str(candles.resolve()):
+        raise StoreMismatch(f"The store {config.location} holds a demo of {world.candles or 'generated prices'}; "
+                            f"give the demo of {candles} a store of its own: NAVBOOK_STORE=FOLDER navbook demo …")
+    return world
+
+
+def keep(config: Settings, world: World) -> World:
+    stores.write_meta(config, world=json.dumps(asdict(world)))
+    return world
+
+
+def new_world(now: datetime, candles: Path | None = None, first: datetime | None = None) -> World:
+    """A world whose history begins 90 days before `now` on the four-hour grid, or with the `first` candle."""
+    start = on_grid(now) - HISTORY
+    if first is not None and first > start:
+        start = on_grid(first + GRID - timedelta(minutes=1))
+    return World(start=start.isoformat(), candles=str(candles.resolve()) if candles else None)
+
+
+def on_grid(time: datetime) -> datetime:
+    """The last multiple of four hours at or before `time`, UTC."""
+    return datetime.fromtimestamp(time.timestamp() // GRID.total_seconds() * GRID.total_seconds(), UTC)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox, spoken to through its control surface."""
+
+    url: str
+
+    def control(self, method: str, name: str, **content: Any) -> Any:
+        """One call of /sandbox/<name>. Raises `ExchangeUnavailable`."""
+        request = urllib.request.Request(f"{self.url}/sandbox/{name}", method=method,    # noqa: S310 (a loopback address)
+                                         data=json.dumps(content).encode() if content else None,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:    # noqa: S310
+                return json.load(answer)
+        except (OSError, ValueError) as problem:
+            raise ExchangeUnavailable(f"{method} /sandbox/{name} of {self.url}", str(problem)) from problem
+
+    def set_clock(self, now: datetime) -> None:
+        self.control("POST", "clock", now=int(now.timestamp() * 1000))
+
+    def accounts(self) -> list[dict[str, Any]]:
+        accounts: list[dict[str, Any]] = self.control("GET", "state")["accounts"]
+        return accounts
+
+
+@contextmanager
+def started(world: World) -> Iterator[Sandbox]:
+    """A sandbox of `world` on a free port of loopback; it ends with the block, or with this process."""
+    command = [sys.executable, "-m", "binance_sandbox", "--port", "0", "--with-parent", *world.arguments()]
+    with tempfile.TemporaryFile("w+") as complaints:    # a pipe that nobody empties would stop the server
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
+                                   text=True, env=settings.without_secrets(os.environ))
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if READY not in line:
+                complaints.seek(0)
+                raise SettingsInvalid(complaints.read().strip() or "The sandbox did not start.")
+            yield Sandbox(line.split(READY)[1].strip())
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+@contextmanager
+def for_command(config: Settings) -> Iterator[Settings]:
+    """`config` as a command needs it: with a sandbox to talk to, where it names none.
+
+    Accounts and keys that nobody set are the sandbox's own demo accounts; the keys are put into this
+    process's environment, where `settings.keys` looks for them.
+    """
+    if config.environment is not Environment.SANDBOX:
+        yield config
+    elif config.sandbox_url:
+        yield with_accounts_of(Sandbox(config.sandbox_url), config)
+    else:
+        now = datetime.now(UTC)
+        world = kept_world(config) or keep(config, new_world(now))
+        with started(world) as sandbox:
+            sandbox.set_clock(_present(sandbox, world, now))
+            yield with_accounts_of(sandbox, config)
+
+
+def _present(sandbox: Sandbox, world: World, now: datetime) -> datetime:
+    """The moment that a world is at: the wall clock's, or the last minute of its recorded candles."""
+    return last_minute(sandbox) if world.candles else now
+
+
+def last_minute(sandbox: Sandbox) -> datetime:
+    """The last minute that all recorded candle files share."""
+    return datetime.fromtimestamp(sandbox.control("GET", "state")["candles"]["last"] / 1000, UTC)
+
+
+def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:
+    """`config` with the sandbox's address and, in a demo, its accounts; keys not set come from the sandbox."""
+    present = {account["name"]: account for account in sandbox.accounts()} if _wants_demo_keys(config) else {}
+    if config.is_demo and not present:
+        raise SettingsInvalid(f"The sandbox at {sandbox.url} has no account; start it with --scenario demo, or add "
+                              "accounts and write a navbook.toml.")
+    accounts = ({name: Account(master=account.get("master")) for name, account in present.items()}
+                if config.is_demo else config.accounts)
+    for name in accounts:
+        if name in present and not has_keys(name, config.environment):
+            variable = f"NAVBOOK_{settings.variable_of(name)}_API"
+            os.environ[f"{variable}_KEY"] = present[name]["api_key"]
+            os.environ[f"{variable}_SECRET"] = present[name]["api_secret"]
+    return config.model_copy(update={"accounts": accounts, "sandbox_url": sandbox.url})
+
+
+def _wants_demo_keys(config: Settings) -> bool:
+    return config.is_demo or not all(has_keys(name, config.environment) for name in config.accounts)
+
+
+def has_keys(account: str, environment: Environment) -> bool:
+    try:
+        settings.keys(account, environment)
+    except SettingsInvalid:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""Append, read and replace tables. Each is a Delta Lake table: a write is seen whole or not at all.
+
+A table lives at `<location>/<layer>/<name>`; location is `Settings.location`, a folder or s3://bucket/prefix.
+Readers never block the writer. Writers of one store take turns (runner.locks).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from navbook import schemas
+from navbook.schemas import FrameSchema
+
+PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
+
+
+def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
+    """Add the facts of `frame` that the store does not know yet, in one commit; return how many.
+
+    A row whose content equals the newest one of its key adds nothing; a row that says something new
+    about a known key becomes the newest, whatever its clock says. Raises as `FrameSchema.check` does.
+    """
+    new = schema.check(frame)
+    known = _newest(_rows(location, schema, like=new), schema).collect()
+    content = [column for column in schema.columns if column != "seen_at"]
+    new = new.join(known.select(content), on=content, how="anti", nulls_equal=True)
+    last_seen = known.select(*schema.key, last_seen="seen_at")
+    after = pl.col("last_seen") + pl.duration(microseconds=1)
+    new = (new.join(last_seen, on=schema.key, how="left", nulls_equal=True)
+              .with_columns(seen_at=pl.max_horizontal("seen_at", after))
+              .select(list(schema.columns)))
+    if not new.is_empty():
+        write_deltalake(_uri(location, schema), new, mode="append")
+    return new.height
+
+
+def replace(location: str, schema: FrameSchema, frame: pl.DataFrame) -> str:
+    """Make `frame` the whole of a derived table; return its content hash.
+
+    Nothing is written when the hash already is the stored one.
+    """
+    new = schema.check(frame).sort(schema.key)
+    digest = content_hash(new)
+    if stored_hash(location, schema) != digest:
+        write_deltalake(_uri(location, schema), new, mode="overwrite", schema_mode="overwrite",
+                        commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
+    return digest
+
+
+def content_hash(frame: pl.DataFrame) -> str:
+    """SHA-256 over the rows of `frame` in their order, as CSV with the shortest exact floats."""
+    return sha256(frame.write_csv(null_value="\\N", datetime_format="%FT%T%.6f").encode()).hexdigest()
+
+
+def stored_hash(location: str, schema: FrameSchema) -> str | None:
+    """The content hash that the newest version of a derived table was written with."""
+    table = _open(location, schema)
+    return table.history(1)[0].get("content_hash") if table else None
+
+
+def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
+    """A table as it is now: of facts the newest row per key. Empty when never written."""
+    rows = _rows(location, schema, version=pinned_versions().get(schema.name))
+    return _newest(rows, schema) if "seen_at" in schema.columns else rows
+
+
+def read(location: str, schema: FrameSchema, *, account: str = "all",
+         until: str | datetime = "now") -> pl.DataFrame:
+    """`scan`, collected and sorted by key; of one account, up to and including `until` (UTC, or "now")."""
+    rows = scan(location, schema)
+    if account != "all" and "account" in schema.columns:
+        rows = rows.filter(pl.col("account") == account)
+    if until != "now" and "time" in schema.columns:
+        last = datetime.fromisoformat(until) if isinstance(until, str) else until
+        rows = rows.filter(pl.col("time") <= (last if last.tzinfo else last.replace(tzinfo=UTC)))
+    return rows.collect().sort(schema.key)
+
+
+def versions(location: str) -> dict[str, int]:
+    """The newest version of every table that exists."""
+    tables = {schema.name: _open(location, schema) for schema in _all()}
+    return {name: table.version() for name, table in tables.items() if table}
+
+
+def files(location: str) -> dict[str, list[str]]:
+    """The Parquet files that make up every table at this moment (or at the pinned versions)."""
+    pins = pinned_versions()
+    tables = {schema.name: _open(location, schema, pins.get(schema.name)) for schema in _all()}
+    return {name: table.file_uris() if table else [] for name, table in tables.items()}
+
+
+def pinned_versions() -> dict[str, int]:
+    """The versions that this process shall read instead of the newest ones, by table."""
+    pins: dict[str, int] = json.loads(os.environ.get(PINS, "{}"))
+    return pins
+
+
+def _all() -> list[FrameSchema]:
+    return [*schemas.FACTS.values(), *schemas.DERIVED.values()]
+
+
+def _uri(location: str, schema: FrameSchema) -> str:
+    layer = "raw" if schema is schemas.RESPONSES else "facts" if schema.name in schemas.FACTS else "derived"
+    return f"{location}/{layer}/{schema.name}"
+
+
+def _open(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
+    try:
+        return DeltaTable(_uri(location, schema), version=version)
+    except TableNotFoundError:
+        return None
+
+
+def _rows(location: str, schema: FrameSchema, *, like: pl.DataFrame | None = None,
+          version: int | None = None) -> pl.LazyFrame:
+    """Every stored row; with `like`, only of the times that its rows span."""
+    table = _open(location, schema, version)
+    if table is None:
+        return schema.empty().lazy()
+    rows = pl.scan_delta(table)
+    if like is not None and "time" in schema.key:
+        rows = rows.filter(pl.col("time").is_between(like["time"].min(), like["time"].max()))
+    return rows
+
+
+def _newest(rows: pl.LazyFrame, schema: FrameSchema) -> pl.LazyFrame:
+    return rows.sort("seen_at").unique(subset=schema.key, keep="last", maintain_order=True)
