@@ -7,6 +7,7 @@ from hashlib import sha256
 from hmac import digest
 
 import pytest
+
 from binance_sandbox.auth import sign, signed_by, without_signature
 from binance_sandbox.clock import Clock
 from test_sandbox_support import KEYS, START, running

@@ -9,8 +9,9 @@ import subprocess
 import time
 
 import pytest
+
 from binance_sandbox.__main__ import main
-from test_sandbox_support import START, command, started
+from test_sandbox_support import START, command, running, started
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_scenario_file(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(ACCOUNT + 'balances = { spot = { BTC = 1.5 } }\n[[events]]\nat = "1h 30s"\ntype = "deposit"\n'
                               'account = "a"\nasset = "BTC"\namount = "0.5"\ncomplete_after = "5m"\n')
-    with started("--scenario", str(file)) as sandbox:
+    with running("--scenario", str(file)) as sandbox:
         assert sandbox.spot("a") == {"BTC": "1.50000000"}
         sandbox.set_clock(START + 3_630_000)
         assert sandbox.read("/sapi/v1/capital/deposit/hisrec", "a")[0]["status"] == 0
@@ -84,7 +85,7 @@ def test_a_scenario_file(tmp_path):
 
 
 def test_without_options_there_is_nobody_and_the_wall_clock():
-    with started(start=None) as sandbox:
+    with running(start=None) as sandbox:
         state = sandbox.get("/sandbox/state")
         assert (state["accounts"], state["scenario"], state["seed"], state["candles"]) == ([], None, 1, None)
         assert abs(state["now"] - time.time() * 1000) < 2000
@@ -92,7 +93,7 @@ def test_without_options_there_is_nobody_and_the_wall_clock():
 
 
 def test_speed():
-    with started("--speed", "100000") as sandbox:
+    with running("--speed", "100000") as sandbox:
         sandbox.account()
         first = sandbox.now
         time.sleep(0.05)

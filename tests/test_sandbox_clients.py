@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from binance import AsyncClient
 from binance.exceptions import BinanceAPIException
+
 from test_sandbox_support import DAY, START, running
 
 

@@ -6,6 +6,7 @@ import http.client
 import time
 
 import pytest
+
 from test_sandbox_support import START, running
 
 PATH = "/api/v3/account"

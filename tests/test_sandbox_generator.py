@@ -6,10 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from binance_sandbox.candles import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, VOLUME
-from binance_sandbox.generator import DAYS, GENESIS, SYMBOLS, Generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from binance_sandbox.candles import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, VOLUME
+from binance_sandbox.generator import DAYS, GENESIS, SYMBOLS, Generator
 from test_sandbox_support import DAY, HOUR, MINUTE, START, running, started
 
 MINUTES = st.integers(0, DAYS * 1440 - 1)

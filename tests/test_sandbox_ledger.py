@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from binance_sandbox.accounts import read_account
 from binance_sandbox.events import read_event
 from binance_sandbox.fields import Fields
 from binance_sandbox.generator import Generator
 from binance_sandbox.ledger import Ledger, Position
 from binance_sandbox.market import Market
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from test_sandbox_support import DAY, HOUR, START, running
 
 MARKET = Market(Generator(1))

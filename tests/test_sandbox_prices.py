@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from binance_sandbox.generator import Generator
+from binance_sandbox.market import Market
 from test_sandbox_support import DAY, HOUR, MINUTE, START, running
 
 KLINES, TICKER = "/api/v3/klines", "/api/v3/ticker/price"
@@ -198,6 +204,37 @@ def test_loaded_candles_are_served_and_hold_their_last_close():
             assert float(price(sandbox)) == expected
         sandbox.set_clock(START)
         assert price(sandbox) != "100.00000000"
+
+
+@settings(database=None, deadline=None, max_examples=40)
+@given(moves=st.lists(st.tuples(st.integers(0, 400), st.integers(50_000, 90_000)), max_size=6).map(sorted),
+       rows=st.lists(st.integers(0, 6), max_size=3, unique=True).map(sorted), loaded_at=st.integers(0, 6))
+def test_candles_are_the_prices_that_were_seen(moves, rows, loaded_at):
+    """Whatever control calls did, in whatever minute: open, extremes and close of the prices second by second."""
+    market = Market(Generator(1))
+    for count, (second, moved) in enumerate(moves):
+        if count == loaded_at and rows:
+            market.set_candles("BTCUSDT", given_candles(rows))
+        market.set_price("BTCUSDT", START + second * 1000, Decimal(moved))
+    now = START + 400_000
+    served = market.klines("BTCUSDT", "1m", now, START, None, 1000)
+    assert served[:, 0].tolist() == [START + minute * MINUTE for minute in range(7)]
+    for row in served:
+        start, end = int(row[0]), min(int(row[0]) + MINUTE, now + 1)
+        seen = [float(market.price("BTCUSDT", moment)) for moment in [*range(start, end, 1000), end - 1]]
+        assert (row[1], row[4]) == (seen[0], seen[-1])
+        assert row[3] <= min(seen)
+        assert max(seen) <= row[2]
+    whole = market.klines("BTCUSDT", "1h", now, START, None, 1)[0]
+    assert whole[1:5].tolist() == [served[0, 1], served[:, 2].max(), served[:, 3].min(), served[-1, 4]]
+    assert market.klines("BTCUSDT", "1d", now, None, None, 1)[0, 4] == served[-1, 4]
+
+
+def given_candles(minutes):
+    rows = np.zeros((len(minutes), 10))
+    rows[:, 0] = [START + minute * MINUTE for minute in minutes]
+    rows[:, 1:5] = [60_000, 61_000, 59_000, 60_500]
+    return rows
 
 
 @pytest.mark.parametrize(("content", "key"), [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from binance_sandbox.__main__ import main
 from test_sandbox_support import HOUR, MINUTE, START, running
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
+
 from binance_sandbox import server, world
 from binance_sandbox.__main__ import parser
 from binance_sandbox.app import create_app
@@ -107,8 +108,7 @@ def running(*arguments: str, start: int | None = START) -> Iterator[Sandbox]:
     state = world.build_state(world.Options(scenario=options.scenario, seed=options.seed, start=start,
                                             speed=options.speed, candles=options.candles))
     listener = server.bind("127.0.0.1", 0)
-    serving = uvicorn.Server(uvicorn.Config(create_app(state), log_config=None, access_log=False, lifespan="off",
-                                            timeout_graceful_shutdown=1))
+    serving = uvicorn.Server(server.config(create_app(state)))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listener]})
     thread.start()
     sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")

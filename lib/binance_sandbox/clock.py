@@ -31,10 +31,14 @@ class Clock:
     def at_wall_pace(self) -> int:
         """What the clock would say had it run with the wall since it was last set.
 
-        Clients keep an offset to the exchange and add wall time to it, and a Retry-After is waited out on the
-        wall; so limit windows and the timestamp check look here too.
+        Clients keep an offset to the exchange and add wall time to it, so the timestamp check looks here too.
         """
         return self._anchor + int(self._elapsed())
+
+    def for_limits(self) -> int:
+        """The time that limit windows count: the clock's, or the wall's while it stands, so that a Retry-After
+        passes."""
+        return self.now() if self.speed else self.at_wall_pace()
 
     def _elapsed(self) -> float:
         return (self._wall() - self._anchor_wall) * 1000

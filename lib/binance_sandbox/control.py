@@ -44,8 +44,8 @@ async def answer(state: State, control: Control, request: Request) -> Response:
 
 def show_state(state: State, fields: Fields) -> dict[str, Any]:
     now, span = state.clock.now(), state.market.source.span
-    return {"now": now, "seed": state.seed, "scenario": state.scenario, "start": state.start,
-            "speed": state.clock.speed,
+    return {"now": now, "seed": state.seed, "scenario": state.scenario,
+            "start": state.start if state.scenario else None, "speed": state.clock.speed,
             "candles": None if span is None else {"first": span[0], "last": span[1]},
             "accounts": [_show_account(state, account, now) for account in state.ledger.accounts.values()]}
 

@@ -36,7 +36,7 @@ def served(state: State, endpoint: Endpoint, pool: Pool, weight: Weight, *, sign
         call = Call(state, path, parameters(query, body), state.clock.now())
         cost = weight if isinstance(weight, int) else weight(call.params)
         key = request.headers.get("x-mbx-apikey")
-        headers = state.limits.spend(pool, path, key or "", cost, state.clock.at_wall_pace())
+        headers = state.limits.spend(pool, path, key or "", cost, state.clock.for_limits())
         response = None if fault is None else in_place(fault, headers)
         if response is None:
             response = answer(call, endpoint, headers, (key, query, body) if signed else None)
@@ -75,7 +75,7 @@ class Dropped(Response):
     """Closes the connection where an answer was due."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        send.__self__.transport.abort()    # uvicorn's own cycle; ASGI has no word for hanging up
+        scope["state"]["transport"].abort()    # put there by `server._Protocol`
         while (await receive())["type"] != "http.disconnect":
             pass
 

@@ -112,6 +112,8 @@ def amount(value: object, key: str, *, signed: bool = False) -> Decimal:
     try:
         number = Decimal(str(value))
         rounded = number.quantize(SCALE)
+        if not number.is_finite():
+            raise InvalidOperation
     except InvalidOperation:
         raise BadInput(key, f"expected an amount, got {value!r}") from None
     if isinstance(value, str) and rounded != number:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from .accounts import Account
@@ -111,6 +112,8 @@ class Ledger:
             raise BadInput("name", f"{account.name!r} is taken")
         if account.api_key in self.by_key:
             raise BadInput("api_key", f"belongs to {self.by_key[account.api_key].name!r} already")
+        if any(account.email == other.email for other in self.accounts.values()):
+            raise BadInput("email", f"{account.email!r} is taken")
         if account.master is not None:
             if account.master not in self.accounts:
                 raise BadInput("master", f"there is no account {account.master!r}")
@@ -141,8 +144,12 @@ class Ledger:
         if isinstance(event, Fill):
             if event.symbol not in self.market.pairs:
                 raise BadInput("symbol", f"{event.symbol} does not trade here")
+            if event.market == "futures" and not self.market.pairs[event.symbol].on_futures:
+                raise BadInput("symbol", f"{event.symbol} is no USDⓈ-M contract")
             if event.price is None and self.market.price(event.symbol, event.time) is None:
-                raise BadInput("price", f"{event.symbol} has no price at {event.time}; give one")
+                moment = datetime.fromtimestamp(event.time // 1000, UTC)
+                raise BadInput("price", f"{event.symbol} has no price before its first candle, as on "
+                                        f"{moment:%Y-%m-%d %H:%M}; give one, or start later")
 
     def head(self, name: str) -> str:
         """The master of an account's family, itself when it has none."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 
 ZERO = Decimal(0)
 SCALE = Decimal("0.00000001")    # Binance keeps eight decimals of everything
+WIDE = Context(prec=60)          # the largest amount times the largest price still fits
 
 
 def fixed(amount: Decimal, places: int = 8) -> str:
@@ -39,4 +40,4 @@ def decimal_of(value: float) -> Decimal:
 
 def cut(amount: Decimal) -> Decimal:
     """`amount` cut to the eight decimals that a wallet keeps."""
-    return amount.quantize(SCALE, ROUND_DOWN)
+    return amount.quantize(SCALE, ROUND_DOWN, WIDE)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -49,9 +51,11 @@ def play(tables: dict[str, Any], name: str, ledger: Ledger, start: int) -> None:
     try:
         scenario = Fields(tables)
         for where, table in _tables(scenario, "accounts"):
-            _named(where, lambda table=table: ledger.add_account(read_account(Fields(table), start)))
+            with _naming(where):
+                ledger.add_account(read_account(Fields(table), start))
         for where, table in _tables(scenario, "events"):
-            _named(where, lambda table=table: _add_event(Fields(table), ledger, start))
+            with _naming(where):
+                _add_event(Fields(table), ledger, start)
         scenario.done()
     except BadInput as error:
         raise SandboxError(f"--scenario: {name}: {error}; correct it.") from None
@@ -64,10 +68,11 @@ def _tables(scenario: Fields, name: str) -> list[tuple[str, Any]]:
     return [(f"{name}[{index}]", table) for index, table in enumerate(tables)]
 
 
-def _named(where: str, add: Any) -> None:
+@contextmanager
+def _naming(where: str) -> Generator[None, None, None]:
     """Say which table a complaint is about."""
     try:
-        add()
+        yield
     except BadInput as error:
         raise BadInput(f"{where}.{error.key}", error.reason) from None
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .errors import SandboxError
 
@@ -34,13 +36,26 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def config(app: Starlette) -> uvicorn.Config:
+    """How uvicorn serves `app`: silently, and able to hang up."""
+    return uvicorn.Config(app, http=_Protocol, log_config=None, access_log=False, lifespan="off",
+                          timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=1)
+
+
 def run(app: Starlette, listener: socket.socket, *, with_parent: bool) -> None:
     """Serve until told to stop. with_parent: end of stdin is such a word."""
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off",
-                                    timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=1))
+    server = _Server(config(app))
     if with_parent:
         threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
+
+
+class _Protocol(H11Protocol):
+    """Hands the connection to the app, since ASGI has no word for hanging up (`endpoints.Dropped`)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +74,7 @@ class _Server(uvicorn.Server):
 
 
 def _watch_stdin(server: uvicorn.Server) -> None:
-    while os.read(0, 65_536):    # not sys.stdin: its lock could not be taken at interpreter shutdown
-        pass
+    with suppress(OSError):    # closed before we started: over as well
+        while os.read(0, 65_536):    # not sys.stdin: its lock could not be taken at interpreter shutdown
+            pass
     server.should_exit = True

@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 Config = Annotated[Path | None, typer.Option("--config", help="A navbook.toml; default: the one in this folder.")]
 Account = Annotated[str, typer.Option("--account", help="An account's name, or all.")]
-NoNotebook = Annotated[bool, typer.Option("--no-notebook", help="Run its functions in this process, without papermill.")]
+NoNotebook = Annotated[bool, typer.Option("--no-notebook", help="Run in this process, without papermill.")]
 
 
 class Format(StrEnum):

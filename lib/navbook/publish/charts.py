@@ -20,7 +20,7 @@ import polars as pl
 
 from navbook.publish import series, words
 from navbook.publish.markup import Html
-from navbook.publish.theme import LIGHT
+from navbook.publish.palette import LIGHT
 from navbook.types import Grade
 
 WIDTH = 636                                             # of the plot in a notebook; a page fits it to the column
@@ -57,18 +57,18 @@ def nav_against_benchmark(nav_history: pl.DataFrame, flow_values: pl.DataFrame |
     line, x = alt.Chart(), axes.x
     hover = alt.selection_point(name="hover", nearest=True, on="pointermove", clear="pointerout", fields=["t"],
                                 empty=False)
-    card = [alt.Tooltip("when:N", title="title"), alt.Tooltip("a:Q", title=name, format="$,.2f"),
+    card = [alt.Tooltip("utcyearmonthdatehoursminutes(t):T", title="title", format="%-d %b, %H:%M UTC"), alt.Tooltip("a:Q", title=name, format="$,.2f"),
             alt.Tooltip("b:Q", title=benchmark.short, format="$,.2f"),
             alt.Tooltip("d:Q", title="ahead by", format="+$,.2f")]
     layers = [
         line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("b"), detail="s:N"),
         line.mark_line(color=LIGHT["account"], strokeWidth=2).encode(x=x, y=axes.y("a"), detail="s:N"),
-        *_backfilled_line(backfilled, axes),
+        *_lone_dots(drawn, axes), *_backfilled_line(backfilled, axes),
         *_diamonds(drawn, axes),
         *_flow_marks(flows, figures, axes, height),
         line.mark_rule(color=LIGHT["text"]).encode(x=x, opacity=alt.condition(hover, alt.value(1), alt.value(0))),
         line.mark_point(opacity=0, size=1).encode(x=x, y=axes.y("a"), tooltip=card).transform_calculate(
-            when="utcFormat(datum.t, '%-d %b, %H:%M') + ' UTC'", d="datum.a - datum.b").add_params(hover)]
+            d="datum.a - datum.b").add_params(hover)]
     ends, about = [], "No figure is known"
     if figures.height:
         nav, worth = figures["nav"][-1], figures["benchmark_value"][-1]
@@ -173,7 +173,7 @@ def _chart(nav_history: pl.DataFrame, gaps: pl.DataFrame, layers: Sequence[Any],
         data=alt.InlineData(values="\n".join(lines), format=numbers),
         width=WIDTH, height=height, autosize="none", padding={**padding, "top": 64},
         title=alt.Title(heading.striptags(), subtitle=note.striptags()),
-        usermeta={"navbook": {"heading": str(heading), "note": str(note), "label": label,
+        usermeta={"navbook": {"heading": str(heading), "note": str(note), "label": label, "empty": not rows,
                               "padding": {"wide": padding, "narrow": narrow}}},
     ).add_params(alt.param(name="narrow", value=False))
 
@@ -281,7 +281,8 @@ def _end_labels(ends: list[Row], domain: Sequence[float], height: int) -> list[a
     places = _moved_apart([height * (high - end["value"]) / (high - low) for end in wanted], height)
     return [_table([{"brief": end["brief"], "wide": end["text"]}]).mark_text(
         align="left", dx=8, fontWeight="bold", color=end["colour"], clip=False,
-        text=alt.ExprRef("narrow ? datum.brief : datum.wide")).encode(x=alt.value("width"), y=alt.value(round(place, 1)))
+        text=alt.ExprRef("narrow ? datum.brief : datum.wide"),
+    ).encode(x=alt.value("width"), y=alt.value(round(place, 1)))
         for end, place in zip(wanted, places, strict=True)]
 
 
@@ -291,6 +292,14 @@ def _moved_apart(places: list[float], height: float) -> list[float]:
         middle = min(max(sum(places) / 2, APART / 2 + 6), height - APART / 2 - 6)
         return [middle - APART / 2, middle + APART / 2]
     return [min(max(place, 6), height - 6) for place in places]
+
+
+def _lone_dots(drawn: pl.DataFrame, axes: Axes) -> list[alt.Chart]:
+    """A snapshot between two gaps makes no line: a dot each."""
+    alone = drawn.filter(pl.len().over("segment") == 1)
+    return [_table([{"t": _ms(row["time"]), "y": _cents(row[column])} for row in alone.iter_rows(named=True)]).mark_point(
+        filled=True, size=16, opacity=1, color=LIGHT[colour]).encode(x=axes.x, y=axes.y())
+        for column, colour in (("benchmark_value", "benchmark"), ("nav", "account")) if alone.height]
 
 
 def _diamonds(drawn: pl.DataFrame, axes: Axes) -> list[alt.Chart]:
@@ -368,7 +377,8 @@ def _with_crossings(rows: list[tuple[int, int, float]]) -> list[tuple[int, int, 
     return complete
 
 
-def _dollar_scale(values: Sequence[float], height: int, *, below: int, most: int = 6) -> tuple[list[float], list[float]]:
+def _dollar_scale(values: Sequence[float], height: int, *, below: int,
+                  most: int = 6) -> tuple[list[float], list[float]]:
     """Round ticks along `values`, and the domain that leaves `below` pixels for the rail under the lowest."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if high - low < 1e-9 * max(abs(high), 1):

@@ -12,8 +12,7 @@ class Html(Markup):
     """A piece of a page. `Html("<td>{}</td>").format(name)` escapes `name`."""
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        spaced = Markup(str(self).replace("<", " <"))
-        return {"text/html": str(self), "text/plain": spaced.striptags()}
+        return {"text/html": str(self), "text/plain": Html(str(self).replace("<", " <")).striptags()}
 
 
 def join(pieces: Iterable[str], between: str = "") -> Html:

@@ -48,8 +48,8 @@ def banners(nav_history: pl.DataFrame, flow_values: pl.DataFrame, runs: pl.DataF
                                 words.sentence(state.newest["reason"], "A wallet could not be read"), until, COLLECT)))
     unpriced = flow_values.filter(pl.col("value_usd").is_null()).sort("time")
     if unpriced.height:
-        flows = [f"{words.flow(flow['kind']).lower()} of {words.quantity(abs(flow['quantity']))} {flow['asset']} "
-                 f"on {words.moment(flow['time']).removesuffix(' UTC')}" for flow in unpriced.head(3).iter_rows(named=True)]
+        flows = [f"{words.flow(flow['kind']).lower()} of {words.quantity(abs(flow['quantity']))} {flow['asset']} on "
+                 f"{words.moment(flow['time'])}" for flow in unpriced.head(3).iter_rows(named=True)]
         more = f" and {unpriced.height - 3} more" if unpriced.height > 3 else ""
         have, it = ("has", "It is") if unpriced.height == 1 else ("have", "They are")
         said.append(_banner("warning", f"{words.count(unpriced.height, 'flow')} {have} no price: "
@@ -79,7 +79,7 @@ def verdict(nav_history: pl.DataFrame, benchmark: words.Benchmark, account: str)
                                                      "minutes.").format(
         _span_start(state), words.moment(state.newest["time"]), words.sentence(benchmark.short).rstrip(".")))
     stale = _verdict(_not_known(state, benchmark), Html(
-        "Nothing newer has been collected, and nothing is estimated. Collect again: <code>{}</code>").format(COLLECT))
+        "A number that is not known is not a number: nothing is estimated for the time since then."))
     return _either(fresh, stale)
 
 
@@ -130,7 +130,8 @@ def summary(nav_history: pl.DataFrame, benchmark: words.Benchmark) -> Html:
 
 def accounts(nav_history: pl.DataFrame, benchmark: words.Benchmark, runs: pl.DataFrame) -> Html:
     """The index's table, with the age of each account's data."""
-    return tables.accounts(nav_history, benchmark, {name: collected(runs, name) for name in nav_history["account"].unique()})
+    names = nav_history["account"].unique()
+    return tables.accounts(nav_history, benchmark, {name: collected(runs, name) for name in names})
 
 
 def footer(environment: str, nav_history: pl.DataFrame, runs: pl.DataFrame, versions: Mapping[str, int],
@@ -190,8 +191,8 @@ def _account_link(state: State, *, current: bool) -> Html:
 
 def _banner(kind: str, headline: str, rest: Html) -> Html:
     sign = "\N{MULTIPLICATION X}" if kind == "error" else "!"
-    return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span><p><b>{}</b> {}</p></div>').format(
-        kind, sign, headline, rest)
+    return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span>'
+                '<p><b>{}</b> {}</p></div>').format(kind, sign, headline, rest)
 
 
 def _stale(at: datetime | None) -> Html:
@@ -251,7 +252,7 @@ def _figures(state: State, returns: Mapping[str, float] | None, flow_values: pl.
     until = "" if known_now or not known else f", to {day}"
     own = Html('{} <span class="benchmark">{}</span>{}')
     ahead = state.ahead_usd if state.counted > 1 else None
-    nav_note: str | Html = f"no complete snapshot yet" if not known else f"{day}: {words.dollars(known['nav'])}"    # noqa: F541
+    nav_note: str | Html = f"{day}: {words.dollars(known['nav'])}" if known else "no complete snapshot yet"
     ahead_note = "needs two snapshots" if ahead is None else f"{day}: {words.dollars(ahead, signed=True)}"
     if known_now and known:
         nav_note = own.format(benchmark.short, words.dollars(known["benchmark_value"]), "")

@@ -4,7 +4,7 @@ A dashboard (metadata.navbook.page = "dashboard", no failed cell) becomes a page
 tagged `full`, `main` and `aside` in its grid, no code. Every other notebook becomes a plain account of the
 run: prose, code, outputs; the failing cell first. The page carries its charts' library only when it has
 charts, forbids itself any request by a Content-Security-Policy, and names the notebook that it was made
-from by its hash, so that the server can tell a page from an older one (`is_page_of`).
+from by its hash, so that the server can tell a page from an older one (stamp.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import vl_convert
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import ansi2html, markdown2html
 
-from navbook.publish import theme
+from navbook.publish import palette, stamp
 from navbook.publish.markup import Html
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -71,29 +71,19 @@ def page(notebook: Path, problem: str | None = None) -> str:
     """The page of an executed notebook. `problem` is a sentence on what went wrong, shown above a plain account."""
     content = notebook.read_bytes()
     executed = nbformat.reads(content.decode("utf-8"), as_version=4)    # type: ignore[no-untyped-call]
-    made = Page(title=_title(executed, notebook), source=source_of(content), problem=problem,
-                css=theme.css_variables() + f":root{{--font:{theme.FONT}}}" + _template("page.css"),
+    made = Page(title=_title(executed, notebook), source=stamp.of(content), problem=problem,
+                css=palette.css_variables() + f":root{{--font:{palette.FONT}}}" + _template("page.css"),
                 first_script=FIRST_SCRIPT)
     if executed.metadata.get("navbook", {}).get("page") == "dashboard" and not problem and not _failed(executed):
         made.rows = _rows(executed)
     else:
         made.cells = _account_of_run(executed)
-    charts = any(theme.CHART_MIME in output.get("data", {}) for cell in executed.cells
+    charts = any(palette.CHART_MIME in output.get("data", {}) for cell in executed.cells
                  for output in cell.get("outputs", []))
     made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}}})();"]
     made.policy = _policy([made.first_script, *made.scripts])
     body, _ = _exporter().from_notebook_node(executed, resources={"navbook": made})
     return str(body)
-
-
-def source_of(notebook: bytes) -> str:
-    """What a page calls the notebook that it was made from."""
-    return sha256(notebook).hexdigest()
-
-
-def is_page_of(html: bytes, notebook: bytes) -> bool:
-    """Whether `html` was made from exactly this notebook."""
-    return f'<meta name="navbook-source" content="{source_of(notebook)}">'.encode() in html[:4096]
 
 
 def _rows(executed: Cell) -> list[Row]:
@@ -113,7 +103,8 @@ def _rows(executed: Cell) -> list[Row]:
 
 
 def _account_of_run(executed: Cell) -> list[Shown]:
-    cells = [Shown(number, failed=_cell_failed(cell), prose=markdown2html(cell.source) if cell.cell_type == "markdown" else "",
+    cells = [Shown(number, failed=_cell_failed(cell),
+                   prose=markdown2html(cell.source) if cell.cell_type == "markdown" else "",
                    code=cell.source if cell.cell_type == "code" else "",
                    outputs=[_output(output) for output in cell.get("outputs", [])])
              for number, cell in enumerate(executed.cells)
@@ -129,8 +120,8 @@ def _output(output: Cell) -> str:
         lines = output.get("traceback") or [f"{output.ename}: {output.evalue}"]
         return _printed("\n".join(lines))
     data = output.get("data", {})
-    if theme.CHART_MIME in data:
-        return _chart(data[theme.CHART_MIME])
+    if palette.CHART_MIME in data:
+        return _chart(data[palette.CHART_MIME])
     if "text/html" in data:
         return str(data["text/html"])
     if "image/png" in data:
@@ -146,7 +137,9 @@ def _printed(text: str) -> str:
 def _chart(spec: dict[str, Any]) -> str:
     """A figure whose heading and note are text of the page; the script draws the rest."""
     about = spec.get("usermeta", {}).get("navbook", {})
-    drawn = theme.follow_page({key: value for key, value in spec.items() if key != "title" or not about})
+    if about.get("empty"):
+        return ""
+    drawn = palette.follow_page({key: value for key, value in spec.items() if key != "title" or not about})
     text = json.dumps(drawn, separators=(",", ":")).replace("<", "\\u003c")
     height = sum((spec.get("height", 0), *(about["padding"]["wide"][side] for side in ("top", "bottom")))
                  ) if about else 0
@@ -164,9 +157,9 @@ def _cell_failed(cell: Cell) -> bool:
 
 
 def _title(executed: Cell, notebook: Path) -> str:
-    parameters = executed.metadata.get("papermill", {}).get("parameters", {})
-    named = executed.metadata.get("navbook", {}).get("title", notebook.stem)
-    account = parameters.get("account", "all")
+    papermill = executed.metadata.get("papermill", {})
+    named = executed.metadata.get("navbook", {}).get("title") or Path(papermill.get("input_path") or notebook).stem
+    account = papermill.get("parameters", {}).get("account", "all")
     return f"navbook {named}" if account == "all" else f"navbook {named}: {account}"
 
 

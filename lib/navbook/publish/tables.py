@@ -66,10 +66,10 @@ def not_in_the_numbers(nav_history: pl.DataFrame, flow_values: pl.DataFrame, hol
     known: list[tuple[datetime, str, str]] = [
         (gap["from_time"], words.span(gap["to_time"] - gap["from_time"]), gap["reason"])
         for gap in gaps.tail(GAPS_LISTED).iter_rows(named=True)]
-    known += [(flow["time"], f"{words.quantity(abs(flow['quantity']))} {flow['asset']}",
+    known += [(flow["time"], _amount(abs(flow["quantity"]), flow["asset"]),
                f"{words.flow(flow['kind']).lower()} without a price")
               for flow in flow_values.filter(pl.col("value_usd").is_null()).iter_rows(named=True)]
-    known += [(row["time"], f"{words.quantity(row['quantity'])} {row['asset']}", "no market prices it")
+    known += [(row["time"], _amount(row["quantity"], row["asset"]), "no market prices it")
               for row in _last(holdings).filter(pl.col("value_usd").is_null()).iter_rows(named=True)]
     open_end = gaps.height > 0 and gaps["to_time"][-1] == now    # the last gap's reason names the wallet
     for snapshot in () if open_end else _last(snapshots).iter_rows(named=True):
@@ -122,13 +122,14 @@ def month_by_month(performance: pl.DataFrame, benchmark: words.Benchmark) -> Htm
     account = str(months["account"][0])
     years = sorted({period[:4] for period in months["period"]})
     widest = max((abs(alpha) for alpha in months["alpha"] if alpha is not None), default=0.0)
-    rows = [("", (_month(row["period"], with_year=len(years) > 1), words.percent(row["twr"]),
-                  words.percent(row["benchmark_twr"]), toned(words.points(row["alpha"], unit=False), _percents(row["alpha"]), 1),
-                  _bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
+    rows: list[tuple[str, Sequence[Cell]]] = [("", (
+        _month(row["period"], with_year=len(years) > 1), words.percent(row["twr"]), words.percent(row["benchmark_twr"]),
+        toned(words.points(row["alpha"], unit=False), _percents(row["alpha"]), 1),
+        _bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
+    first = years[0] if len(years) == 1 else "Month"
+    own, other = _coloured("account", account), _coloured("benchmark", benchmark.short)
     return section("Month by month", _months_note(months, account, benchmark), table(
-        [(years[0] if len(years) == 1 else "Month", ""), (Html('<span class="account">{}</span>').format(account), "num"),
-         (Html('<span class="benchmark">{}</span>').format(benchmark.short), "num"), ("Points", "num"),
-         ("", "bar wide")], rows), name="months")
+        [(first, ""), (own, "num"), (other, "num"), ("Points", "num"), ("", "bar wide")], rows), name="months")
 
 
 def accounts(nav_history: pl.DataFrame, benchmark: words.Benchmark, collected: dict[str, datetime | None]) -> Html:
@@ -137,8 +138,9 @@ def accounts(nav_history: pl.DataFrame, benchmark: words.Benchmark, collected: d
     if not names:
         return Html("")
     rows = [("", _account_cells(nav_history, name, collected.get(name))) for name in names]
-    note = Html('<span class="account">Account</span> against <span class="benchmark">{} with the same deposits</span>.')
-    return section("Portfolios", note.format(benchmark.full), table(
+    note = Html("{} against {}.").format(_coloured("account", "Account"), _coloured(
+        "benchmark", f"{benchmark.full} with the same deposits and withdrawals"))
+    return section("Portfolios", note, table(
         [("Account", ""), ("NAV", "num"), ("Ahead by", "num"), ("", "num"), ("", "spark wide"),
          ("In words", "wide"), ("Age", "num")], rows), name="accounts-table")
 
@@ -185,7 +187,8 @@ def _wallet_rows(wallet: str, priced: pl.DataFrame, everything: pl.DataFrame,
     shown = mine if dust.height <= 3 else mine.filter(pl.col("cents").abs() >= 100 * DUST_USD)
     rows += [("asset", (
         _asset(row["asset"], row["price_route"]), words.quantity(row["quantity"], row["price"]),
-        "1.00" if row["price_route"] == COUNTS_1 else words.price(row["price"]), words.dollars(row["cents"] / 100, 2), _bar(row["cents"], largest),
+        "1.00" if row["price_route"] == COUNTS_1 else words.price(row["price"]),
+        words.dollars(row["cents"] / 100, 2), _bar(row["cents"], largest),
         _share(row["cents"], nav_cents))) for row in shown.iter_rows(named=True)]
     if shown.height < mine.height:
         rest = int(dust["cents"].sum())
@@ -300,6 +303,15 @@ def toned(text: str, value: float | None, places: int = 0) -> Html:
     """`text` in the colour of a gain or a loss; none where it is shown as zero, with `places`."""
     tone = words.tone(value, places)
     return Html('<span class="{}">{}</span>').format(tone, text) if tone else Html("{}").format(text)
+
+
+def _amount(quantity: float, asset: str) -> str:
+    text = f"{words.quantity(quantity)} {asset}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= 16 else text
+
+
+def _coloured(series_name: str, text: str) -> Html:
+    return Html('<span class="{}">{}</span>').format(series_name, text)
 
 
 def _percents(fraction: float | None) -> float | None:

@@ -12,8 +12,8 @@ import logging
 import re
 import socket
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import tornado.httpserver
@@ -25,14 +25,14 @@ from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-from navbook.publish import render, theme
+from navbook.publish import palette, stamp
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 FIRST = "voila/render/index.ipynb"
 SAID = {403: ("Not allowed.", "This server shows published pages only."),
         404: ("No such page.", "Every page that exists is linked from the first one."),
-        503: ("Not published whole.", "This page is being written, or was left behind by an interrupted run. It "
-                                      "loads again by itself; if it stays like this, run <code>navbook publish</code>.")}
+        503: ("Not published whole.", "This page is being written, or an interrupted run left it. It loads again "
+                                      "by itself; if it stays like this, run <code>navbook publish</code>.")}
 
 
 def run(published: Path, sockets: list[socket.socket], *, token: str | None, ready: Callable[[], object]) -> None:
@@ -47,7 +47,7 @@ def run(published: Path, sockets: list[socket.socket], *, token: str | None, rea
     config.NotebookNotary.secret = b"nothing is signed here"
     config.NotebookNotary.secret_file = ""
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
-                log_level=logging.WARNING, tornado_settings={"allow_remote_access": token is not None})
+                log_level=logging.ERROR, tornado_settings={"allow_remote_access": token is not None})
     app.sockets, app.ready = sockets, ready
     for noisy in ("tornado.access", "tornado.general"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -66,7 +66,7 @@ def stored_page(published: Path) -> Callable[..., None]:
             html, made_from = ((published / f"{name}{ending}").read_bytes() for ending in (".html", ".ipynb"))
         except OSError:
             raise tornado.web.HTTPError(503) from None
-        if not render.is_page_of(html, made_from):
+        if not stamp.is_page_of(html, made_from):
             raise tornado.web.HTTPError(503)
         request.write(html)
         raise tornado.web.Finish
@@ -100,7 +100,7 @@ class Nothing(Said, JupyterHandler):
     def get(self) -> None:
         raise tornado.web.HTTPError(404)
 
-    post = put = patch = delete = head = get    # type: ignore[assignment]
+    post = put = patch = delete = head = get
 
 
 class Pages(Voila):    # type: ignore[misc]
@@ -136,9 +136,6 @@ def message(status: int) -> bytes:
     """A whole page that says what is the matter."""
     headline, text = SAID.get(status, ("This did not work.", "The server's log says more."))
     again = '<meta http-equiv="refresh" content="3">' if status == 503 else ""
-    return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{again}<meta name="viewport" '
-            f'content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><title>navbook: '
-            f'{escape(headline)}</title><style>{theme.css_variables()}body{{margin:64px auto;max-width:600px;padding:0 16px;'
-            f'background:var(--bg);color:var(--text);font:14px/20px {theme.FONT}}}h1{{font-size:26px;line-height:36px;'
-            f'font-weight:400}}a{{color:inherit}}</style></head><body><h1>{escape(headline)}</h1><p>{text}</p>'
-            f'<p><a href="/">All pages</a></p></body></html>').encode()
+    page = Template((Path(__file__).parent / "template" / "message.html").read_text(encoding="utf-8"))
+    return page.substitute(headline=headline, text=text, again=again, colours=palette.css_variables(),
+                           font=palette.FONT).encode()

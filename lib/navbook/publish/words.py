@@ -41,7 +41,7 @@ def dollars(value: float | None, places: int = 0, *, signed: bool = False) -> st
 
 
 def brief_dollars(value: float | None, *, signed: bool = False) -> str:
-    """At most four digits: $42.8k, $950, −$1.3M."""
+    """At most four digits: $42.8k, $950, $1.3M."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

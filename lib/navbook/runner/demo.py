@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from navbook import schemas
-from navbook.errors import SettingsInvalid, SnapshotIncomplete
+from navbook.errors import SnapshotIncomplete
 from navbook.runner import collecting, sandbox
 from navbook.runner.sandbox import GRID, Sandbox, World
 from navbook.settings import Settings
@@ -33,18 +33,16 @@ def world_of(config: Settings, candles: Path | None) -> tuple[World, datetime | 
         if kept and kept.candles:
             return kept, _span(Path(kept.candles))[1]
         return kept or sandbox.keep(config, sandbox.new_world(datetime.now(UTC))), None
-    if not candles.is_dir():
-        raise SettingsInvalid(f"There is no folder {candles}; --candles takes one of SYMBOL-1m*.parquet or .csv files.")
     first, last = _span(candles)
     kept = sandbox.kept_world(config, candles)
     return kept or sandbox.keep(config, sandbox.new_world(last, candles, first)), last
 
 
 def _span(candles: Path) -> tuple[datetime, datetime]:
-    """The first and the last minute that BTCUSDT and ETHUSDT, or all files, share: the sandbox reads them."""
-    with sandbox.started(World(start="2020-01-01T00:00:00+00:00", candles=str(candles.resolve()))) as probe:
-        span = probe.control("GET", "state")["candles"]
-    return tuple(datetime.fromtimestamp(span[edge] / 1000, UTC) for edge in ("first", "last"))    # type: ignore[return-value]
+    """The first minute of both BTCUSDT and ETHUSDT, and the last that all files share: the sandbox reads them."""
+    with sandbox.started(World(start="2035-01-01T00:00:00+00:00", candles=str(candles.resolve()))) as probe:
+        firsts = [probe.first_minute(symbol) for symbol in ("BTCUSDT", "ETHUSDT")]
+        return max(firsts), probe.last_minute()
 
 
 async def history(config: Settings, local: Sandbox, world: World, until: datetime, progress: Progress) -> int:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from navbook import settings
-from navbook.errors import ExchangeUnavailable, SettingsInvalid, StoreMismatch
+from navbook.errors import ExchangeUnavailable, RequestRejected, SettingsInvalid, StoreMismatch
 from navbook.runner import stores
 from navbook.settings import Account, Settings
 from navbook.types import Environment
@@ -37,11 +38,12 @@ class World:
     start: str                    # ISO time, UTC: the scenario's events count from here
     candles: str | None = None    # a folder of recorded 1m candles; none: the seeded generator
     seed: int = 1
-    scenario: str = "demo"
+    scenario: str = "demo"        # empty: no accounts
 
     def arguments(self) -> list[str]:
         folder = ["--candles", self.candles] if self.candles else []
-        return ["--scenario", self.scenario, "--seed", str(self.seed), "--start", self.start, *folder]
+        scenario = ["--scenario", self.scenario] if self.scenario else []
+        return [*scenario, "--seed", str(self.seed), "--start", self.start, *folder]
 
 
 def kept_world(config: Settings, candles: Path | None = None) -> World | None:
@@ -72,22 +74,44 @@ def on_grid(time: datetime) -> datetime:
     return datetime.fromtimestamp(time.timestamp() // GRID.total_seconds() * GRID.total_seconds(), UTC)
 
 
+def _from_ms(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A running sandbox, spoken to through its control surface."""
 
     url: str
 
-    def control(self, method: str, name: str, **content: Any) -> Any:
+    def control(self, method: str, name: str, /, **content: Any) -> Any:
         """One call of /sandbox/<name>. Raises `ExchangeUnavailable`."""
-        request = urllib.request.Request(f"{self.url}/sandbox/{name}", method=method,    # noqa: S310 (a loopback address)
+        return self._call(method, f"/sandbox/{name}", content)
+
+    def _call(self, method: str, path: str, content: dict[str, Any]) -> Any:
+        request = urllib.request.Request(self.url + path, method=method,    # noqa: S310  (a loopback address)
                                          data=json.dumps(content).encode() if content else None,
                                          headers={"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:    # noqa: S310
                 return json.load(answer)
+        except urllib.error.HTTPError as problem:
+            raise RequestRejected(f"{method} {path}", problem.code, problem.read().decode(), problem.code) from None
         except (OSError, ValueError) as problem:
-            raise ExchangeUnavailable(f"{method} /sandbox/{name} of {self.url}", str(problem)) from problem
+            raise ExchangeUnavailable(f"{method} {path} of {self.url}", str(problem)) from problem
+
+    def last_minute(self) -> datetime:
+        """The last minute that all recorded candle files share."""
+        return _from_ms(self.control("GET", "state")["candles"]["last"])
+
+    def first_minute(self, symbol: str) -> datetime:
+        """The first recorded minute of `symbol`. Raises `SettingsInvalid` where there is none."""
+        try:
+            klines = self._call("GET", f"/api/v3/klines?symbol={symbol}&interval=1m&startTime=0&limit=1", {})
+        except RequestRejected:
+            raise SettingsInvalid(f"The demo needs candles of {symbol}; put {symbol}-1m*.parquet or .csv into the "
+                                  "folder.") from None
+        return _from_ms(klines[0][0])
 
     def set_clock(self, now: datetime) -> None:
         self.control("POST", "clock", now=int(now.timestamp() * 1000))
@@ -130,18 +154,8 @@ def for_command(config: Settings) -> Iterator[Settings]:
         now = datetime.now(UTC)
         world = kept_world(config) or keep(config, new_world(now))
         with started(world) as sandbox:
-            sandbox.set_clock(_present(sandbox, world, now))
+            sandbox.set_clock(sandbox.last_minute() if world.candles else now)
             yield with_accounts_of(sandbox, config)
-
-
-def _present(sandbox: Sandbox, world: World, now: datetime) -> datetime:
-    """The moment that a world is at: the wall clock's, or the last minute of its recorded candles."""
-    return last_minute(sandbox) if world.candles else now
-
-
-def last_minute(sandbox: Sandbox) -> datetime:
-    """The last minute that all recorded candle files share."""
-    return datetime.fromtimestamp(sandbox.control("GET", "state")["candles"]["last"] / 1000, UTC)
 
 
 def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:
