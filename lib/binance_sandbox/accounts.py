@@ -11,7 +11,7 @@ from .errors import BadInput
 from .fields import ASSET, Fields, amount
 
 WALLETS = ("spot", "funding", "futures", "coin_futures", "margin", "isolated_margin", "earn_flexible", "earn_locked")
-MAY_OWE = ("margin", "isolated_margin")    # the net amount of a borrowed asset is negative
+MAY_OWE = ("margin", "isolated_margin", "futures")    # borrowed, or a loss in multi-assets mode
 PERMISSIONS = ("enableReading", "enableWithdrawals", "enableInternalTransfer", "enableMargin", "enableFutures",
                "permitsUniversalTransfer", "enableVanillaOptions", "enableFixApiTrade", "enableFixReadOnly",
                "enableSpotAndMarginTrading", "enablePortfolioMarginTrading", "ipRestrict")
