@@ -237,6 +237,7 @@ def test_a_withdrawal_under_way_is_still_the_accounts(local):
         local.collect(hour(number))
     assert_nothing_gained(inception(local))
     assert local.read("nav_history")["nav"].to_list() == [10_000, 10_000, 10_000, 7999]
+    assert set(local.read("nav_history")["grade"]) == {Grade.COMPLETE}
     assert local.read("holdings").filter(pl.col("wallet") == "in_transit")["time"].to_list() == [hour(2), hour(3)]
 
 

@@ -2,6 +2,7 @@
 
     NavbookError
     |-- SettingsInvalid, StoreMismatch, UnknownParameter   correct the input, rerun
+    |-- StoreUnusable                                      mend the disk or the folder, rerun
     |-- SchemaMismatch, KeyRepeated, PriceMissing          correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
     |-- Locked                                             another run holds the lock: wait
@@ -34,6 +35,12 @@ class SettingsInvalid(NavbookError):
 
 class StoreMismatch(NavbookError):
     """The store belongs to another environment, account, demo or schema version."""
+
+
+class StoreUnusable(NavbookError):
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} cannot be written: {' '.join(reason.split())}. Nothing of this table was stored; "
+                         "check that the folder exists, may be written and has room, then run again.")
 
 
 class UnknownParameter(NavbookError):

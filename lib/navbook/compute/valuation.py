@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 import polars as pl
 
 from navbook.schemas import HOLDINGS
-from navbook.types import COUNTED, FlowStatus, Grade, Wallet
+from navbook.types import FlowStatus, Grade, Wallet
 
 DOLLARS = ("USDT", "USDC", "FDUSD")
 BRIDGES = ("BTC", "ETH", "BNB")
@@ -101,28 +101,31 @@ def _in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.
             .select("account", "time", pl.lit(Wallet.IN_TRANSIT.value).alias("wallet"), "asset", "quantity"))
 
 
-def net_asset_value(holdings: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
-    """[account, time, grade, reason, nav]: the sum of what has a price; null for an incomplete snapshot.
+def net_asset_value(holdings: pl.DataFrame, snapshots: pl.DataFrame, tolerance: float) -> pl.DataFrame:
+    """[account, time, grade, reason, nav]: the sum of what has a price, and how far it can be trusted.
+
+    snapshots  SNAPSHOTS; an incomplete one stays so and has no nav, any other is graded here
+    tolerance  of the exchange's own total; further from it is provisional. A total that could not be
+               read harms nothing, and it may hold withdrawals under way still or not any more.
 
     An asset that nothing prices is listed in `holdings` and left out of the sum.
     """
-    total = holdings.group_by("account", "time").agg(nav=pl.col("value_usd").sum())
-    return (snapshots.select("account", "time", "grade", "reason")
-            .join(total, on=["account", "time"], how="left")
-            .with_columns(nav=pl.when(pl.col("grade").is_in([grade.value for grade in COUNTED]))
-                                .then(pl.col("nav").fill_null(0.0)))
-            .sort("account", "time"))
-
-
-def grade(*, failed_wallets: Collection[str], nav_usd: float, total_usd: float | None,
-          tolerance: float) -> tuple[Grade, str | None]:
-    """How far a snapshot can be trusted as it was read, and why not further.
-
-    nav_usd    our sum over the wallets, withdrawals under way left out, as the exchange does
-    total_usd  the exchange's own; null harms nothing
-    """
-    if failed_wallets:
-        return Grade.INCOMPLETE, f"not read: {', '.join(sorted(failed_wallets))}"
-    if total_usd is not None and abs(nav_usd - total_usd) > tolerance * max(abs(total_usd), abs(nav_usd)):
-        return Grade.PROVISIONAL, f"{nav_usd - total_usd:+,.2f} USD from the exchange's own total"
-    return Grade.COMPLETE, None
+    moving = pl.col("wallet") == Wallet.IN_TRANSIT.value
+    sums = holdings.group_by("account", "time").agg(nav=pl.col("value_usd").sum(),
+                                                    moving=pl.col("value_usd").filter(moving).sum())
+    with_moving = pl.col("nav") - pl.col("exchange_total_usd").cast(pl.Float64)
+    without = with_moving - pl.col("moving")
+    apart = pl.when(without.abs() < with_moving.abs()).then(without).otherwise(with_moving)
+    allowed = tolerance * pl.max_horizontal(pl.col("exchange_total_usd").cast(pl.Float64).abs(), pl.col("nav").abs())
+    known = (snapshots.select("account", "time", "exchange_total_usd", was="grade", why="reason")
+             .join(sums, on=["account", "time"], how="left", maintain_order="left")
+             .with_columns(pl.col("nav", "moving").fill_null(0.0)).with_columns(apart=apart, allowed=allowed))
+    final = pl.col("was").is_in([Grade.INCOMPLETE.value, Grade.BACKFILLED.value])
+    off = (pl.col("apart").abs() > pl.col("allowed")).fill_null(value=False)
+    return known.select(
+        "account", "time",
+        grade=pl.when(final).then("was").when(off).then(pl.lit(Grade.PROVISIONAL.value))
+                .otherwise(pl.lit(Grade.COMPLETE.value)),
+        reason=pl.when(final).then("why")
+                 .when(off).then(pl.format("{} USD from the exchange's own total", pl.col("apart").round(2))),
+        nav=pl.when(pl.col("was") != Grade.INCOMPLETE.value).then("nav")).sort("account", "time")

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Never
+from urllib.parse import urlsplit
 
 import aiohttp
 from binance.async_client import AsyncClient
-from binance.exceptions import BinanceAPIException
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from navbook.errors import AnswerUnreadable, ExchangeUnavailable, RequestRejected
+from navbook.errors import AnswerUnreadable, ExchangeUnavailable, RequestRejected, SettingsInvalid
 from navbook.settings import Keys
 from navbook.types import Environment
 
@@ -33,10 +34,13 @@ HOSTS = {    # api, sapi, fapi, dapi, papi
     Environment.TESTNET: ("https://demo-api.binance.com", NOWHERE, "https://demo-fapi.binance.com",
                           "https://demo-dapi.binance.com", NOWHERE),
 }
+BINANCES_OWN = re.compile(r"(^|\.)binance(future|ops)?\.[a-z]+$")    # no sandbox lives there
 TRIES = 3
 TIMEOUT_S = 10
 LONGEST_WAIT_S = 60    # a longer Retry-After ends the run instead of holding it
 NOTHING_HAPPENED = frozenset({-1000, -1001, -1003, -1008})
+NOBODY_KNOWS = frozenset({-1006, -1007})    # of a read: as good as no answer
+TIME = "GET /api/v3/time"
 
 
 @dataclass(frozen=True)
@@ -48,27 +52,57 @@ class Answer:
 
 
 def base_urls(environment: Environment, sandbox_url: str | None) -> dict[str, str]:
-    """The attributes of python-binance that hold a base URL, each decided by the environment."""
+    """Every attribute of python-binance that holds a URL, each decided by the environment.
+
+    Raises `SettingsInvalid` when the sandbox's address is missing, or is one of Binance's own hosts.
+    """
     if environment is Environment.SANDBOX:
-        if not sandbox_url:
-            raise ValueError("the sandbox environment needs the sandbox's address")
-        api, sapi, fapi, dapi, papi = [sandbox_url.rstrip("/")] * 5
+        api, sapi, fapi, dapi, papi = [_sandbox(sandbox_url)] * 5
     else:
         api, sapi, fapi, dapi, papi = HOSTS[environment]
-    return {"API_URL": f"{api}/api", "MARGIN_API_URL": f"{sapi}/sapi", "FUTURES_URL": f"{fapi}/fapi",
+    others = dict.fromkeys((name for name in dir(AsyncClient) if name.endswith("_URL")), NOWHERE)
+    return {**others, "API_URL": f"{api}/api", "MARGIN_API_URL": f"{sapi}/sapi", "FUTURES_URL": f"{fapi}/fapi",
             "FUTURES_DATA_URL": f"{fapi}/futures/data", "FUTURES_COIN_URL": f"{dapi}/dapi",
-            "FUTURES_COIN_DATA_URL": f"{dapi}/futures/data", "PAPI_URL": f"{papi}/papi",
-            "OPTIONS_URL": NOWHERE, "WEBSITE_URL": NOWHERE}
+            "FUTURES_COIN_DATA_URL": f"{dapi}/futures/data", "PAPI_URL": f"{papi}/papi"}
+
+
+def _sandbox(address: str | None) -> str:
+    host = urlsplit(address or "").hostname
+    if not address or not host:
+        raise SettingsInvalid(f"The sandbox environment needs the address of a sandbox, not {address!r}.")
+    if BINANCES_OWN.search(host):
+        raise SettingsInvalid(f"sandbox_url names {host}, a host of Binance; set environment = \"live\" to read it.")
+    return address.rstrip("/")
+
+
+class _Refused(Exception):
+    """An answer that is no success, as it came."""
+
+    def __init__(self, status: int, text: str, retry_after: str) -> None:
+        super().__init__(status)
+        try:
+            said = json.loads(text)
+            self.code, self.message = int(said["code"]), str(said.get("msg") or "")
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+            self.code, self.message = 0, ""    # a page of a proxy or firewall
+        self.status, self.retry_after = status, float(retry_after) if retry_after.isdecimal() else None
+
+
+class _Garbled(Exception):
+    """A success that is not JSON: cut off on its way, or somebody else's page."""
 
 
 class _Wire(AsyncClient):    # type: ignore[misc]    # python-binance carries no types
     """AsyncClient that answers with `Answer`; amounts that came as numbers stay exact."""
 
     async def _handle_response(self, response: aiohttp.ClientResponse) -> Answer:
-        text = await response.text()
+        text = await response.text(errors="replace")
         if response.status // 100 != 2:
-            raise BinanceAPIException(response, response.status, text)
-        return Answer(text, json.loads(text, parse_float=Decimal) if text else {})
+            raise _Refused(response.status, text, response.headers.get("Retry-After", ""))
+        try:
+            return Answer(text, json.loads(text, parse_float=Decimal) if text else {})
+        except (ValueError, RecursionError) as problem:
+            raise _Garbled(str(problem)) from None
 
 
 class Exchange:
@@ -96,24 +130,47 @@ class Exchange:
         try:
             answer: Answer = await call(**params)
             return answer
-        except BinanceAPIException as problem:
-            if problem.code == -1021:
+        except _Refused as problem:
+            if problem.code == -1021 and endpoint != TIME:
                 await self.synchronise()
-                raise ExchangeUnavailable(endpoint, "the clocks disagreed") from None
-            raise _translated(endpoint, problem) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            reason = "no answer in time" if isinstance(problem, TimeoutError) else str(problem)
-            raise ExchangeUnavailable(endpoint, reason) from None
-        except ValueError as problem:
-            raise AnswerUnreadable(endpoint, str(problem)) from None
+                raise ExchangeUnavailable(endpoint, "its clock and ours still disagree (-1021)") from None
+            self._refuse(endpoint, problem)
+        except _Garbled as problem:
+            raise ExchangeUnavailable(endpoint, f"its answer is not JSON ({self._plain(str(problem))})") from None
+        except (aiohttp.ClientError, OSError, ValueError) as problem:
+            reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
+            raise ExchangeUnavailable(endpoint, reason or type(problem).__name__) from None
+
+    def _refuse(self, endpoint: str, problem: _Refused) -> Never:
+        status, code = problem.status, problem.code
+        told = self._plain(problem.message)
+        if status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS:
+            reason = ", ".join(filter(None, (f"HTTP {status}", told)))
+            raise ExchangeUnavailable(endpoint, reason, problem.retry_after) from None
+        if status == 451 or (status == 403 and not code):
+            told = f"HTTP {status}: Binance does not serve this network or region"
+        elif status // 100 == 3:
+            told = f"HTTP {status}: redirects are not followed"
+        raise RequestRejected(endpoint, code, f"{told or f'HTTP {status}'}.", status) from None
+
+    def _plain(self, text: str) -> str:
+        """`text` of somebody else as a part of our sentence: short, on one line, without what signs a request."""
+        for secret in (self.wire.API_KEY, self.wire.API_SECRET):
+            text = text.replace(secret, "…") if secret else text
+        text = re.sub(r"\?[^\s'\"]*|signature=\w*", "", text)
+        return " ".join(text.split())[:200].rstrip(". ")
 
     async def synchronise(self) -> datetime:
-        """The exchange's time now; later signatures carry the offset to it. Raises `ExchangeUnavailable`."""
+        """The exchange's time now; later signatures carry the offset to it. Raises as `ask` does."""
         asked = time.time() * 1000
-        answer = await self.ask("GET /api/v3/time", self.wire.get_server_time)
-        server_ms = int(answer.payload["serverTime"])
+        answer = await self.ask(TIME, self.wire.get_server_time)
+        try:
+            server_ms = int(answer.payload["serverTime"])
+            now = datetime.fromtimestamp(server_ms / 1000, UTC)
+        except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as problem:
+            raise AnswerUnreadable(TIME, f"serverTime: {problem}") from None
         self.wire.timestamp_offset = server_ms - int((asked + time.time() * 1000) / 2)
-        return datetime.fromtimestamp(server_ms / 1000, UTC)
+        return now
 
 
 @asynccontextmanager
@@ -128,20 +185,6 @@ async def connect(environment: Environment, sandbox_url: str | None = None,
         await asyncio.sleep(0)    # aiohttp closes its sockets in the loop's next turn
 
 
-def _translated(endpoint: str, problem: BinanceAPIException) -> Exception:
-    status, code = problem.status_code, int(problem.code or 0)
-    text = problem.message if code else f"HTTP {status}"
-    if status in (429, 418) or status >= 500 or code in NOTHING_HAPPENED:
-        waiting = problem.response.headers.get("Retry-After", "")
-        return ExchangeUnavailable(endpoint, f"HTTP {status}, {text}" if code else f"HTTP {status}",
-                                   float(waiting) if waiting.isdigit() else None)
-    if status == 451 or (status == 403 and not code):
-        text = f"HTTP {status}: Binance does not serve this network or region"
-    elif status // 100 == 3:
-        text = f"HTTP {status}: redirects are not followed"
-    return RequestRejected(endpoint, code, text, status)
-
-
 def _wait(state: RetryCallState) -> float:
     problem = state.outcome.exception() if state.outcome else None
     told = problem.retry_after if isinstance(problem, ExchangeUnavailable) else None
@@ -152,5 +195,5 @@ def _wait(state: RetryCallState) -> float:
 def _stop(state: RetryCallState) -> bool:
     problem = state.outcome.exception() if state.outcome else None
     told = problem.retry_after if isinstance(problem, ExchangeUnavailable) else None
-    banned = isinstance(problem, ExchangeUnavailable) and "HTTP 418" in problem.reason
+    banned = isinstance(problem, ExchangeUnavailable) and problem.reason.startswith("HTTP 418")
     return banned or (told or 0) > LONGEST_WAIT_S or stop_after_attempt(TRIES)(state)

@@ -57,8 +57,8 @@ def nav_against_benchmark(nav_history: pl.DataFrame, flow_values: pl.DataFrame |
     line, x = alt.Chart(), axes.x
     hover = alt.selection_point(name="hover", nearest=True, on="pointermove", clear="pointerout", fields=["t"],
                                 empty=False)
-    card = [alt.Tooltip("utcyearmonthdatehoursminutes(t):T", title="title", format="%-d %b, %H:%M UTC"), alt.Tooltip("a:Q", title=name, format="$,.2f"),
-            alt.Tooltip("b:Q", title=benchmark.short, format="$,.2f"),
+    card = [alt.Tooltip("utcyearmonthdatehoursminutes(t):T", title="title", format="%-d %b, %H:%M UTC"),
+            alt.Tooltip("a:Q", title=name, format="$,.2f"), alt.Tooltip("b:Q", title=benchmark.short, format="$,.2f"),
             alt.Tooltip("d:Q", title="ahead by", format="+$,.2f")]
     layers = [
         line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("b"), detail="s:N"),
@@ -297,9 +297,9 @@ def _moved_apart(places: list[float], height: float) -> list[float]:
 def _lone_dots(drawn: pl.DataFrame, axes: Axes) -> list[alt.Chart]:
     """A snapshot between two gaps makes no line: a dot each."""
     alone = drawn.filter(pl.len().over("segment") == 1)
-    return [_table([{"t": _ms(row["time"]), "y": _cents(row[column])} for row in alone.iter_rows(named=True)]).mark_point(
-        filled=True, size=16, opacity=1, color=LIGHT[colour]).encode(x=axes.x, y=axes.y())
-        for column, colour in (("benchmark_value", "benchmark"), ("nav", "account")) if alone.height]
+    return [_table([{"t": _ms(row["time"]), "y": _cents(row[column])} for row in alone.iter_rows(named=True)])
+            .mark_point(filled=True, size=16, opacity=1, color=LIGHT[colour]).encode(x=axes.x, y=axes.y())
+            for column, colour in (("benchmark_value", "benchmark"), ("nav", "account")) if alone.height]
 
 
 def _diamonds(drawn: pl.DataFrame, axes: Axes) -> list[alt.Chart]:

@@ -1,8 +1,8 @@
 """The parts of a page that are sentences and figures: header, banners, verdict, key figures, footer.
 
 Frames in, HTML out. What is not known now is said with its last known figure and that figure's date. A
-published page grows old where it lies: what a reader must see then is written beside what he sees while it
-is fresh, and page.js shows the right one (`data-when`).
+published page grows old where it lies: what a reader must see then is kept in the attribute `data-stale` of
+what he sees while it is fresh, and page.js exchanges them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def banners(nav_history: pl.DataFrame, flow_values: pl.DataFrame, runs: pl.DataF
         said.append(_banner("error", f"Incomplete: the snapshot of {words.moment(state.newest['time'])} has no total.",
                             Html("{}{} Collect again: <code>{}</code>").format(
                                 words.sentence(state.newest["reason"], "A wallet could not be read"), until, COLLECT)))
-    unpriced = flow_values.filter(pl.col("value_usd").is_null()).sort("time")
+    unpriced = series.without_price(flow_values, nav_history)
     if unpriced.height:
         flows = [f"{words.flow(flow['kind']).lower()} of {words.quantity(abs(flow['quantity']))} {flow['asset']} on "
                  f"{words.moment(flow['time'])}" for flow in unpriced.head(3).iter_rows(named=True)]
@@ -75,9 +75,10 @@ def verdict(nav_history: pl.DataFrame, benchmark: words.Benchmark, account: str)
         return _verdict(Html("<b>Too early to call.</b>"), Html(
             "The first snapshot is of {}; the next one can be compared with {}.").format(
                 words.moment(state.since), benchmark.full))
-    fresh = _verdict(_ahead(state, benchmark), Html("{} to {}. {} had the same deposits and withdrawals at the same "
-                                                     "minutes.").format(
-        _span_start(state), words.moment(state.newest["time"]), words.sentence(benchmark.short).rstrip(".")))
+    start = words.moment(state.since, state.newest["time"]).removesuffix(" UTC")
+    fresh = _verdict(_ahead(state, benchmark), Html(
+        "{} to {}. The same deposits and withdrawals went into {} at the same minutes.").format(
+            start, words.moment(state.newest["time"]), benchmark.short))
     stale = _verdict(_not_known(state, benchmark), Html(
         "A number that is not known is not a number: nothing is estimated for the time since then."))
     return _either(fresh, stale)
@@ -138,16 +139,15 @@ def footer(environment: str, nav_history: pl.DataFrame, runs: pl.DataFrame, vers
            account: str | None = None) -> Html:
     """Which run made this page, from which tables, with which code. The run is NAVBOOK_RUN's."""
     newest = nav_history.filter(pl.col("account") == account) if account else nav_history
-    grades = newest.filter(pl.col("time") == pl.col("time").max()).sort("account")["grade"].unique(
-        maintain_order=True).to_list() if newest.height else []
+    last = newest["time"].max()
+    grades = newest.filter(pl.col("time") == last)["grade"].unique().sort().to_list()
     at = collected(runs, account) if account else _oldest(nav_history, runs)
     items: list[tuple[str, str | Html]] = [
         ("Run", os.environ.get("NAVBOOK_RUN") or "by hand"),
         ("Collected", _full_moment(at)),
         ("navbook", navbook.__version__),
         ("Tables", ", ".join(f"{name} {versions[name]}" for name in SHOWN_VERSIONS if name in versions) or "none"),
-        ("Snapshot", Html("{} <span>of {}</span>").format(words.listed(grades), _full_moment(newest["time"].max()))    # type: ignore[arg-type]
-         if grades else "none"),
+        ("Snapshot", Html("{} <span>of {}</span>").format(words.listed(grades), _full_moment(last)) if grades else "none"),
         ("Environment", Html("{}<span>, all times UTC</span>").format(environment))]
     return Html("<footer>{}</footer>").format(join(Html("<p>{} <b>{}</b></p>").format(*item) for item in items))
 
@@ -189,7 +189,7 @@ def _account_link(state: State, *, current: bool) -> Html:
         tables.page_name(state.account), Html(' aria-current="page"') if current else "", state.account, mark)
 
 
-def _banner(kind: str, headline: str, rest: Html) -> Html:
+def _banner(kind: str, headline: str | Html, rest: Html) -> Html:
     sign = "\N{MULTIPLICATION X}" if kind == "error" else "!"
     return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span>'
                 '<p><b>{}</b> {}</p></div>').format(kind, sign, headline, rest)
@@ -198,14 +198,12 @@ def _banner(kind: str, headline: str, rest: Html) -> Html:
 def _stale(at: datetime | None) -> Html:
     if at is None:
         return Html("")
-    return Html('<div class="banner error" role="status" data-when="stale" hidden><span aria-hidden="true">'
-                '\N{MULTIPLICATION X}</span><p><b>Stale: last collected {} ago ({}).</b> '
-                'Collect again: <code>{}</code></p></div>').format(
-                    tables.age(at), words.moment(at), COLLECT)
+    headline = Html("Stale: last collected {} ago ({}).").format(tables.age(at), words.moment(at))
+    return _either(Html(""), _banner("error", headline, Html("Collect again: <code>{}</code>").format(COLLECT)))
 
 
 def _either(fresh: Html, stale: Html) -> Html:
-    return Html('<div data-when="fresh">{}</div><div data-when="stale" hidden>{}</div>').format(fresh, stale)
+    return Html('<div data-stale="{}">{}</div>').format(str(stale), fresh)
 
 
 def _verdict(sentence: Html, below: Html) -> Html:
@@ -240,11 +238,6 @@ def _not_known(state: State, benchmark: words.Benchmark) -> Html:
         day, state.account, of, benchmark.full, _by(state))
 
 
-def _span_start(state: State) -> str:
-    start = words.moment(state.since, state.newest["time"] if state.newest else None)
-    return start.removesuffix(" UTC")
-
-
 def _figures(state: State, returns: Mapping[str, float] | None, flow_values: pl.DataFrame,
              benchmark: words.Benchmark, *, known_now: bool) -> Html:
     known = state.known
@@ -269,7 +262,7 @@ def _figures(state: State, returns: Mapping[str, float] | None, flow_values: pl.
     figures += [
         ("Return, time-weighted", words.percent(returns["twr"]),
          own.format(benchmark.short, words.percent(returns["benchmark_twr"]), until)),
-        ("Alpha", Html("{} <small>points</small>").format(words.points(returns["alpha"], unit=False)),
+        ("Alpha", Html("{} <span>points</span>").format(words.points(returns["alpha"], unit=False)),
          f"return less {benchmark.short}'s{until}"),
         ("Deepest drawdown", words.percent(returns["max_drawdown"]),
          own.format(benchmark.short, words.percent(returns["benchmark_max_drawdown"]), until)),
@@ -288,15 +281,15 @@ def _counted_flows(state: State, flow_values: pl.DataFrame, until: str) -> str:
 
 
 def _list(figures: list[tuple[str, str | Html, str | Html]]) -> Html:
-    return Html('<dl class="figures">{}</dl>').format(join(
-        Html("<div><dt>{}</dt><dd>{}</dd><dd>{}</dd></div>").format(*figure) for figure in figures))
+    return Html('<div class="figures">{}</div>').format(join(
+        Html("<p><span>{}</span> <b>{}</b> <small>{}</small></p>").format(*figure) for figure in figures))
 
 
 def _unknown() -> Html:
     return Html('<span class="muted">{}</span>').format(words.UNKNOWN)
 
 
-def _full_moment(time: datetime | None) -> str:
-    if time is None:
+def _full_moment(time: object) -> str:
+    if not isinstance(time, datetime):
         return words.UNKNOWN
     return f"{words.date(time)} {time.year}, {time:%H:%M:%S} UTC"

@@ -113,22 +113,30 @@ def in_segments(nav_history: pl.DataFrame, broken_at: pl.DataFrame) -> pl.DataFr
         segment=pl.col("time").is_in(broken_at["to_time"].implode()).cum_sum().cast(pl.Int64))
 
 
+def without_price(flow_values: pl.DataFrame, nav_history: pl.DataFrame) -> pl.DataFrame:
+    """The flows since the first figure that nothing prices, oldest first. Earlier ones never counted."""
+    since = counted(nav_history)["time"].min()
+    unpriced = flow_values.filter(pl.col("value_usd").is_null()).sort("time")
+    return unpriced if since is None else unpriced.filter(pl.col("time") > since)
+
+
 def below_peak(index: str) -> pl.Expr:
     """How far the column `index` is below its highest value so far: 0 or negative."""
     return pl.col(index) / pl.col(index).cum_max() - 1
 
 
 def thinned(rows: pl.DataFrame, keep_around: Iterable[datetime] = (), most: int = DRAWN) -> pl.DataFrame:
-    """About `most` of `rows`: evenly, with every segment's ends, highs, lows and the rows around flows."""
+    """About `most` of `rows`: evenly, with every segment's ends, the extremes and the rows around flows."""
     if rows.height <= most:
         return rows
-    step = -(-rows.height // most)
     numbered = rows.with_row_index("row")
-    edge = pl.col("segment").diff().fill_null(1) != 0
-    extreme = pl.any_horizontal(pl.col(name) == getattr(pl.col(name), most_)()
-                                for name in ("nav", "benchmark_value") for most_ in ("min", "max"))
-    provisional = pl.col("grade") == Grade.PROVISIONAL
-    around = [row + offset for time in keep_around for offset in (-2, -1, 0, 1)
-              if (row := rows["time"].search_sorted(time)) is not None]
-    kept = (pl.col("row") % step == 0) | edge | edge.shift(-1, fill_value=True) | extreme | provisional
-    return numbered.filter(kept | pl.col("row").is_in(around)).drop("row")
+    starts = numbered.filter(pl.col("segment").diff().fill_null(1) != 0)["row"].to_list()
+    kept = {*range(0, rows.height, -(-rows.height // most)), *starts, *(row - 1 for row in starts), rows.height - 1}
+    for name in ("nav", "benchmark_value"):
+        kept |= {rows[name].arg_min() or 0, rows[name].arg_max() or 0}
+    for time in keep_around:
+        after = int(rows["time"].search_sorted(time))
+        kept |= {after - 2, after - 1, after, after + 1}
+    unsure = numbered.filter(pl.col("grade") == Grade.PROVISIONAL)["row"].to_list()
+    kept.update(unsure if len(unsure) <= most // 10 else [])
+    return numbered.filter(pl.col("row").is_in(list(kept))).drop("row")

@@ -51,6 +51,8 @@ def is_loopback(host: str) -> bool:
 
 def _bound(host: str, port: int) -> list[socket.socket]:
     """Listening sockets, or one clear sentence."""
+    if not 0 <= port <= 65535:
+        raise SettingsInvalid(f"{port} is no port; choose one from 1 to 65535 with --port.")
     from tornado.netutil import bind_sockets
     try:
         return bind_sockets(port, host)
@@ -59,5 +61,3 @@ def _bound(host: str, port: int) -> list[socket.socket]:
                   errno.EACCES: f"Port {port} may not be used by this user"}.get(
                       problem.errno or 0, f"{host}:{port} cannot be served ({problem.strerror or problem})")
         raise SettingsInvalid(f"{reason}; choose another with --port.") from None
-    except OverflowError:
-        raise SettingsInvalid(f"{port} is no port; choose one from 1 to 65535 with --port.") from None

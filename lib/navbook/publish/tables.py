@@ -68,7 +68,7 @@ def not_in_the_numbers(nav_history: pl.DataFrame, flow_values: pl.DataFrame, hol
         for gap in gaps.tail(GAPS_LISTED).iter_rows(named=True)]
     known += [(flow["time"], _amount(abs(flow["quantity"]), flow["asset"]),
                f"{words.flow(flow['kind']).lower()} without a price")
-              for flow in flow_values.filter(pl.col("value_usd").is_null()).iter_rows(named=True)]
+              for flow in series.without_price(flow_values, nav_history).iter_rows(named=True)]
     known += [(row["time"], _amount(row["quantity"], row["asset"]), "no market prices it")
               for row in _last(holdings).filter(pl.col("value_usd").is_null()).iter_rows(named=True)]
     open_end = gaps.height > 0 and gaps["to_time"][-1] == now    # the last gap's reason names the wallet

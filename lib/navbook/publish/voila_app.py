@@ -49,7 +49,7 @@ def run(published: Path, sockets: list[socket.socket], *, token: str | None, rea
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
                 log_level=logging.ERROR, tornado_settings={"allow_remote_access": token is not None})
     app.sockets, app.ready = sockets, ready
-    for noisy in ("tornado.access", "tornado.general"):
+    for noisy in ("tornado.access", "tornado.application", "tornado.general"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     app.initialize([])
     app.start()

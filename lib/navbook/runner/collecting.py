@@ -19,7 +19,7 @@ from navbook.exchange.gather import Reading
 from navbook.runner import rebuild
 from navbook.settings import Settings
 from navbook.store import tables
-from navbook.types import COUNTED, FlowStatus, Wallet, WalletState
+from navbook.types import COUNTED, FlowStatus, Grade, Wallet, WalletState
 
 LOOK_AGAIN = timedelta(days=7)    # transfers are asked for again this far back: some show up late
 
@@ -168,21 +168,17 @@ class Collector:
         return schemas.ACCOUNTS.rows(rows)
 
     def _snapshots(self, readings: list[Reading], prices: pl.DataFrame) -> pl.DataFrame:
-        """SNAPSHOTS of the readings, each graded by what it could read and by the exchange's own total."""
-        balances = pl.concat([schemas.BALANCES.empty(), *(frame for reading in readings for frame in reading.balances)])
-        wanted = balances.select("account", "asset", "time", pl.col("quantity").cast(pl.Float64))
-        stored = prices.select("time", "symbol", pl.col("price").cast(pl.Float64))
-        valued = valuation.priced(wanted, stored, self.config.stablecoins)
-        navs = dict(valued.group_by("account").agg((pl.col("quantity") * pl.col("price")).sum()).iter_rows())
-        rows = []
-        for reading in readings:
-            grade, reason = valuation.grade(
-                failed_wallets=[wallet for wallet, state in reading.wallets.items() if state is WalletState.FAILED],
-                nav_usd=navs.get(reading.account, 0.0), tolerance=self.config.tolerance,
-                total_usd=None if reading.total_usd is None else float(reading.total_usd))
-            rows.append((reading.account, reading.time, grade, reason, gather.wallet_states(reading.wallets),
-                         reading.total_usd, reading.flows_until, reading.time))
-        return schemas.SNAPSHOTS.rows(rows)
+        """SNAPSHOTS of the readings, graded by what could be read and by the exchange's own total."""
+        read = schemas.SNAPSHOTS.rows([
+            (reading.account, reading.time, *_first_grade(reading), gather.wallet_states(reading.wallets),
+             reading.total_usd, reading.flows_until, reading.time) for reading in readings])
+        balances = gather.merged((frame for reading in readings for frame in reading.balances), schemas.BALANCES)
+        flows = gather.merged((frame for reading in readings for frame in reading.flows), schemas.CASH_FLOWS)
+        held = valuation.holdings(balances, prices, flows, read, self.config.stablecoins)
+        graded = valuation.net_asset_value(held, read, self.config.tolerance)
+        return schemas.SNAPSHOTS.check(read.drop("grade", "reason").join(
+            graded.select("account", "time", "grade", "reason"), on=["account", "time"])
+            .select(list(schemas.SNAPSHOTS.columns)))
 
     async def candles(self, harvest: Harvest, now: datetime) -> None:
         """Fetch the minutes that price every known flow and every rebalance due by `now`, if not stored yet."""
@@ -198,6 +194,11 @@ class Collector:
         spot = self.known.candles.filter(pl.col("market") == "spot", pl.col("interval") == "1m")
         missing = needed.join(spot, on=["symbol", "open_time"], how="anti")
         harvest.add(schemas.CANDLES, await gather.closing_candles(self.public, missing, now))
+
+
+def _first_grade(reading: Reading) -> tuple[Grade, str | None]:
+    failed = sorted(wallet for wallet, state in reading.wallets.items() if state is WalletState.FAILED)
+    return (Grade.INCOMPLETE, f"not read: {', '.join(failed)}") if failed else (Grade.COMPLETE, None)
 
 
 @asynccontextmanager

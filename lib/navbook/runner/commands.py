@@ -120,7 +120,7 @@ def sql(config: Settings, query: str, form: str) -> str:
         relation = catalog.connect(config.location).sql(query)
         frame: pl.DataFrame = relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as problem:
-        raise QueryFailed(f"The query failed: {str(problem).strip()}") from None
+        raise QueryFailed(f"The query failed: {' '.join(str(problem).split())}") from None
     if form == "csv":
         return frame.write_csv()
     if form == "json":

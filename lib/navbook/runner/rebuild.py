@@ -55,7 +55,7 @@ def compute(facts: Facts, config: Settings) -> dict[str, pl.DataFrame]:
     holdings = valuation.holdings(facts.balances, facts.prices, facts.cash_flows, facts.snapshots,
                                   config.stablecoins)
     flow_values = cash_flows.values(facts.cash_flows, facts.candles, config.stablecoins)
-    navs = _graded(facts, valuation.net_asset_value(holdings, facts.snapshots), flow_values, config)
+    navs = _graded(facts, valuation.net_asset_value(holdings, facts.snapshots, config.tolerance), flow_values, config)
     answers = [_account(account, facts, navs, flow_values, config) for account in facts.accounts["account"].sort()]
     history = _nav_history(facts, navs, [answer["chains"] for answer in answers],
                            [answer[schemas.BENCHMARK_VALUES.name] for answer in answers])

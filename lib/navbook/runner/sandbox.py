@@ -149,7 +149,7 @@ def for_command(config: Settings) -> Iterator[Settings]:
     if config.environment is not Environment.SANDBOX:
         yield config
     elif config.sandbox_url:
-        yield with_accounts_of(Sandbox(config.sandbox_url), config)
+        yield with_accounts_of(Sandbox(config.sandbox_url), config) if config.is_demo else config
     else:
         now = datetime.now(UTC)
         world = kept_world(config) or keep(config, new_world(now))
@@ -159,28 +159,16 @@ def for_command(config: Settings) -> Iterator[Settings]:
 
 
 def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:
-    """`config` with the sandbox's address and, in a demo, its accounts; keys not set come from the sandbox."""
-    present = {account["name"]: account for account in sandbox.accounts()} if _wants_demo_keys(config) else {}
+    """`config` with the sandbox's address and, in a demo, its accounts; keys that nobody set come from the sandbox."""
+    present = {account["name"]: account for account in sandbox.accounts()}
     if config.is_demo and not present:
         raise SettingsInvalid(f"The sandbox at {sandbox.url} has no account; start it with --scenario demo, or add "
                               "accounts and write a navbook.toml.")
     accounts = ({name: Account(master=account.get("master")) for name, account in present.items()}
                 if config.is_demo else config.accounts)
     for name in accounts:
-        if name in present and not has_keys(name, config.environment):
-            variable = f"NAVBOOK_{settings.variable_of(name)}_API"
+        variable = f"NAVBOOK_{settings.variable_of(name)}_API"
+        if name in present and not any(known.startswith(f"{variable}_") for known in os.environ):
             os.environ[f"{variable}_KEY"] = present[name]["api_key"]
             os.environ[f"{variable}_SECRET"] = present[name]["api_secret"]
     return config.model_copy(update={"accounts": accounts, "sandbox_url": sandbox.url})
-
-
-def _wants_demo_keys(config: Settings) -> bool:
-    return config.is_demo or not all(has_keys(name, config.environment) for name in config.accounts)
-
-
-def has_keys(account: str, environment: Environment) -> bool:
-    try:
-        settings.keys(account, environment)
-    except SettingsInvalid:
-        return False
-    return True

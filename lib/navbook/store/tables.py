@@ -8,17 +8,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from navbook import schemas
+from navbook.errors import SettingsInvalid, StoreMismatch, StoreUnusable
 from navbook.schemas import FrameSchema
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
+UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
+
+
+class _Table(DeltaTable):
+    """A DeltaTable that names its files as the file system does, not as a URL: "my store", not "my%20store"."""
+
+    def file_uris(self, *arguments: Any, **named: Any) -> list[str]:
+        return [unquote(uri) for uri in super().file_uris(*arguments, **named)]
+
+    @property
+    def table_uri(self) -> str:
+        return unquote(super().table_uri)
 
 
 def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
@@ -37,7 +53,7 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
               .with_columns(seen_at=pl.max_horizontal("seen_at", after))
               .select(list(schema.columns)))
     if not new.is_empty():
-        write_deltalake(_uri(location, schema), new, mode="append")
+        _write(location, schema, new, mode="append")
     return new.height
 
 
@@ -49,14 +65,18 @@ def replace(location: str, schema: FrameSchema, frame: pl.DataFrame) -> str:
     new = schema.check(frame).sort(schema.key)
     digest = content_hash(new)
     if stored_hash(location, schema) != digest:
-        write_deltalake(_uri(location, schema), new, mode="overwrite", schema_mode="overwrite",
-                        commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
+        _write(location, schema, new, mode="overwrite", schema_mode="overwrite",
+               commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
     return digest
 
 
 def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 over the rows of `frame` in their order, as CSV with the shortest exact floats."""
-    return sha256(frame.write_csv(null_value="\\N", datetime_format="%FT%T%.6f").encode()).hexdigest()
+    """SHA-256 over the rows of `frame` in their order, as CSV with the shortest exact floats.
+
+    Every text is quoted and null is not: a missing text, an empty one and any other differ.
+    """
+    text = frame.write_csv(null_value="\\N", datetime_format="%FT%T%.6f", quote_style="non_numeric")
+    return sha256(text.encode()).hexdigest()
 
 
 def stored_hash(location: str, schema: FrameSchema) -> str | None:
@@ -73,13 +93,15 @@ def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
 
 def read(location: str, schema: FrameSchema, *, account: str = "all",
          until: str | datetime = "now") -> pl.DataFrame:
-    """`scan`, collected and sorted by key; of one account, up to and including `until` (UTC, or "now")."""
+    """`scan`, collected and sorted by key; of one account, up to and including `until` (UTC, or "now").
+
+    Raises `SettingsInvalid` when `until` is no time.
+    """
     rows = scan(location, schema)
     if account != "all" and "account" in schema.columns:
         rows = rows.filter(pl.col("account") == account)
     if until != "now" and "time" in schema.columns:
-        last = datetime.fromisoformat(until) if isinstance(until, str) else until
-        rows = rows.filter(pl.col("time") <= (last if last.tzinfo else last.replace(tzinfo=UTC)))
+        rows = rows.filter(pl.col("time") <= _moment(until))
     return rows.collect().sort(schema.key)
 
 
@@ -97,9 +119,22 @@ def files(location: str) -> dict[str, list[str]]:
 
 
 def pinned_versions() -> dict[str, int]:
-    """The versions that this process shall read instead of the newest ones, by table."""
-    pins: dict[str, int] = json.loads(os.environ.get(PINS, "{}"))
-    return pins
+    """The versions that this process shall read instead of the newest ones, by table. Raises `SettingsInvalid`."""
+    try:
+        pins = json.loads(os.environ.get(PINS) or "{}")
+        if all(type(version) is int and version >= 0 for version in pins.values()):
+            return dict(pins)
+    except (ValueError, AttributeError):
+        pass
+    raise SettingsInvalid(f'{PINS} must be JSON such as {{"cash_flows": 3}}: a version for each table.')
+
+
+def _moment(until: str | datetime) -> datetime:
+    try:
+        moment = datetime.fromisoformat(until) if isinstance(until, str) else until
+    except ValueError:
+        raise SettingsInvalid(f"{until!r} is not a time; write it like 2026-05-01T12:00, in UTC, or now.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _all() -> list[FrameSchema]:
@@ -107,15 +142,29 @@ def _all() -> list[FrameSchema]:
 
 
 def _uri(location: str, schema: FrameSchema) -> str:
+    if found := UNUSABLE.search(location):
+        raise SettingsInvalid(f"The store {location} has {found[0]!r} in its path, which a store cannot take; "
+                              "name another folder.")
     layer = "raw" if schema is schemas.RESPONSES else "facts" if schema.name in schemas.FACTS else "derived"
     return f"{location}/{layer}/{schema.name}"
 
 
-def _open(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
+def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
     try:
-        return DeltaTable(_uri(location, schema), version=version)
+        write_deltalake(_uri(location, schema), frame, **how)
+    except (DeltaError, OSError) as problem:
+        raise StoreUnusable(_uri(location, schema), str(problem)) from problem
+
+
+def _open(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
+    """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
+    try:
+        return _Table(_uri(location, schema), version=version)
     except TableNotFoundError:
         return None
+    except DeltaError as problem:
+        which = schema.name if version is None else f"{schema.name}, version {version},"
+        raise StoreMismatch(f"The table {which} of {location} cannot be read: {str(problem).rstrip('.')}.") from problem
 
 
 def _rows(location: str, schema: FrameSchema, *, like: pl.DataFrame | None = None,

@@ -25,9 +25,11 @@ const span = (seconds) => {    // words.span says the same
 };
 const secondsSince = (iso) => Math.max(0, Math.floor((Date.now() - Date.parse(iso)) / 1000));
 const growOld = () => {
-  for (const time of document.querySelectorAll("time.age")) time.textContent = span(secondsSince(time.dateTime));
   const fresh = document.querySelector(".fresh[data-collected]");
-  if (!fresh) return;
+  if (fresh) grade(fresh);
+  for (const time of document.querySelectorAll("time.age")) time.textContent = span(secondsSince(time.dateTime));
+};
+const grade = (fresh) => {
   const age = secondsSince(fresh.dataset.collected), interval = Number(fresh.dataset.interval);
   const grace = Math.min(300, interval / 10);    // a run takes a while
   const state = age > 2 * interval + grace ? "stale" : age > interval + grace ? "late" : "fresh";
@@ -37,7 +39,10 @@ const growOld = () => {
   const time = fresh.querySelector("time");
   fresh.querySelector("i").textContent = mark;
   fresh.replaceChildren(fresh.querySelector("i"), before, time, after);
-  for (const part of document.querySelectorAll("[data-when]")) part.hidden = (part.dataset.when === "stale") !== (state === "stale");
+  if (state === "stale") for (const part of document.querySelectorAll("[data-stale]")) {
+    part.innerHTML = part.dataset.stale;    // our own HTML, escaped like the rest of the page
+    delete part.dataset.stale;
+  }
 };
 growOld();
 setInterval(growOld, 20000);
