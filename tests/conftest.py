@@ -1,10 +1,22 @@
-"""Shared fixtures."""
+"""Shared fixtures; nothing is left behind, not even what hypothesis remembers."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 
 import pytest
+from hypothesis import configuration
+
+
+def pytest_configure(config):
+    config.hypothesis_home = tempfile.mkdtemp(prefix="navbook-hypothesis-")
+    configuration.set_hypothesis_home_dir(config.hypothesis_home)
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.hypothesis_home, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from commands import CHECKOUT, NAVBOOK, clean_environment, navbook, sentence
 from locals import local_exchange
 
@@ -174,7 +175,8 @@ def test_the_run_folder_is_complete(local, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     folder = Path(result.stdout.strip().rsplit("Run: ", 1)[1])
-    assert sorted(file.name for file in folder.iterdir()) == ["log.jsonl", "notebook.ipynb", "page.html", "run.json"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "config.json", "log.jsonl", "notebook.ipynb", "page.html", "run.json"]
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "ok"
     assert record["parameters"] == {"account": "all"}
@@ -218,5 +220,5 @@ def test_an_unknown_parameter_of_a_notebook_is_refused(local):
 
 
 def test_make_lists_its_targets():
-    listed = subprocess.run(["make"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout    # noqa: S607
+    listed = subprocess.run(["make"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     assert {"setup", "demo", "collect", "test"} <= {line.split()[0] for line in listed.splitlines()}

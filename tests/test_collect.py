@@ -9,14 +9,14 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from locals import START, local_exchange
-from worlds import only
 
+from locals import START, local_exchange
 from navbook import schemas
 from navbook.errors import SnapshotIncomplete
 from navbook.runner import collecting, rebuild
 from navbook.store import tables
 from navbook.types import Grade
+from worlds import only
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import navbook
 
+from commands import navbook
 from navbook import schemas
-from navbook.runner import jobs, sandbox
+from navbook.runner import kernels, sandbox
 from navbook.settings import NOTEBOOKS, load
 from navbook.store import catalog, tables
 
@@ -178,7 +178,7 @@ def test_a27_a_second_demo_goes_on_in_the_same_world_without_a_double_row(copy):
     assert {time: second[time] for time in first} == first
     for name, schema in {**schemas.FACTS, **schemas.DERIVED}.items():
         key = ", ".join(f'"{column}"' for column in schema.key)
-        assert rows(copy, f"select {key} from {name} group by all having count(*) > 1") == [], name    # noqa: S608
+        assert rows(copy, f"select {key} from {name} group by all having count(*) > 1") == [], name
 
 
 def test_the_run_record_names_what_it_read_and_wrote(demo):
@@ -194,8 +194,7 @@ def test_notebooks_run_in_nbval(copy, monkeypatch):
     monkeypatch.chdir(copy)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     with sandbox.for_command(load()) as ready:
-        variables = {**os.environ, **jobs.exported(ready), "NAVBOOK_STORE": str(copy / "data"),
-                     "NAVBOOK_RUNS": str(copy / "runs")}
+        variables = kernels.variables(ready, copy, ready.names())
         result = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
                                  "--nbval-current-env", "--rootdir", str(copy), "-c", os.devnull,
                                  *sorted(map(str, NOTEBOOKS.rglob("*.ipynb")))],

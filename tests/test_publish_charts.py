@@ -55,7 +55,7 @@ STEPS = st.tuples(st.sampled_from([1.0, 4.0, 4.0, 4.0, 40.0]), st.sampled_from(G
     lambda step: (*step[:2], *((None, None) if step[1] == "incomplete" else step[2:])))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(STEPS, max_size=40), st.sampled_from(DRAWN))
 def test_every_number_is_finite_and_no_line_crosses_a_gap(steps, draw):
     frame = history(*steps)

@@ -11,6 +11,7 @@ import json
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,7 @@ FLOWS = {    # day -> kind, asset, USD
 COINS = {"main": (0.29, 4.9, 3300.0), "sub": (0.1, 1.0, 1900.0), "swing": (0.06, 0.5, 400.0)}
 
 
+@cache
 def world(*, snapshots: int = 540, gap: bool = True, incomplete: bool = False, provisional: bool = False,
           unpriced: bool = False, hostile: str = "", weights: tuple[float, float] = (0.5, 0.5),
           ended: datetime | None = None, seed: int = 1) -> Frames:

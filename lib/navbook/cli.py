@@ -65,8 +65,9 @@ def publish(account: Account = "all", no_notebook: NoNotebook = False, config: C
 @app.command(name="all")
 def everything(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
     """Collect, benchmark and publish, in this order."""
-    for job in ("collect", "benchmark", "publish"):
-        _job(job, config, account, no_notebook)
+    from navbook import settings
+    from navbook.runner import commands
+    commands.everything(settings.load(config), account, typer.echo, in_process=no_notebook)
 
 
 def _job(job: str, config: Path | None, account: str, no_notebook: bool, **parameters: str) -> None:

@@ -6,6 +6,7 @@ variables `NAVBOOK_<KEY>`. Secrets are never in the file: see `keys`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -152,6 +153,8 @@ def load(file: Path | str | None = None) -> Settings:
         if named:
             raise SettingsInvalid(f"There is no file {named}; write one, starting from navbook.example.toml.")
         return _validated({"base": Path.cwd()}, "The environment")
+    if path.suffix == ".json":    # what a run keeps of its effective settings
+        return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
@@ -214,9 +217,13 @@ def _secret(variable: str, variables: Mapping[str, str]) -> str | None:
     return None
 
 
+def is_secret(variable: str) -> bool:
+    """Whether an environment variable holds a key, or the path of one."""
+    return re.fullmatch(r".*_API_(KEY|SECRET)(_FILE)?|SESSION_SECRET", variable) is not None
+
+
 def without_secrets(variables: Mapping[str, str], keep_accounts: Iterable[str] = ()) -> dict[str, str]:
     """The environment of a child process that gets no keys but those of `keep_accounts`."""
-    kept = tuple(f"NAVBOOK_{variable_of(account)}_API_" for account in keep_accounts)
-    secret = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|SESSION_SECRET")
-    return {name: value for name, value in variables.items()
-            if not secret.fullmatch(name) or (kept and name.startswith(kept))}
+    kept = {f"NAVBOOK_{variable_of(account)}_API_{part}{suffix}" for account in keep_accounts
+            for part in ("KEY", "SECRET") for suffix in ("", "_FILE")}
+    return {name: value for name, value in variables.items() if not is_secret(name) or name in kept}

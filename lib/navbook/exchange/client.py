@@ -96,10 +96,11 @@ class _Wire(AsyncClient):    # type: ignore[misc]    # python-binance carries no
     """AsyncClient that answers with `Answer`; amounts that came as numbers stay exact."""
 
     async def _handle_response(self, response: aiohttp.ClientResponse) -> Answer:
-        text = await response.text(errors="replace")
         if response.status // 100 != 2:
-            raise _Refused(response.status, text, response.headers.get("Retry-After", ""))
+            refusal = await response.text(errors="replace")
+            raise _Refused(response.status, refusal, response.headers.get("Retry-After", ""))
         try:
+            text = await response.text()
             return Answer(text, json.loads(text, parse_float=Decimal) if text else {})
         except (ValueError, RecursionError) as problem:
             raise _Garbled(str(problem)) from None
@@ -145,7 +146,7 @@ class Exchange:
         status, code = problem.status, problem.code
         told = self._plain(problem.message)
         if status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS:
-            reason = ", ".join(filter(None, (f"HTTP {status}", told)))
+            reason = f"HTTP {status} ({code}), {told}" if code else f"HTTP {status}"
             raise ExchangeUnavailable(endpoint, reason, problem.retry_after) from None
         if status == 451 or (status == 403 and not code):
             told = f"HTTP {status}: Binance does not serve this network or region"

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from navbook.errors import AnswerUnreadable
 from navbook.exchange.client import Answer, Exchange
 
 HISTORY_WINDOW = timedelta(days=89)     # deposits and withdrawals: below the limit of 90
@@ -16,7 +17,8 @@ TRANSFER_WINDOW = timedelta(days=7) - timedelta(seconds=1)
 SUB_WINDOW = timedelta(days=29)         # subUserHistory gives 30 days
 PAGE = 1000
 TRANSFER_PAGE = 500
-MINUTE = timedelta(minutes=1)
+SUB_PAGE = 200
+MILLISECOND = timedelta(milliseconds=1)
 
 
 async def spot_account(exchange: Exchange) -> Answer:
@@ -63,25 +65,18 @@ async def withdrawals(exchange: Exchange, since: datetime, until: datetime) -> l
                             exchange.wire.get_withdraw_history, since, until)
 
 
-async def sub_accounts(exchange: Exchange) -> Answer:
+async def sub_accounts(exchange: Exchange) -> list[Answer]:
     """The sub-accounts of this key's account; a sub-account's own key is refused with -12022."""
-    return await exchange.ask("GET /sapi/v1/sub-account/list", exchange.wire.get_sub_account_list, limit=200)
+    return await _by_page(exchange, "GET /sapi/v1/sub-account/list", exchange.wire.get_sub_account_list,
+                          "subAccounts", SUB_PAGE)
 
 
 async def transfers_with_sub(exchange: Exchange, email: str, since: datetime, until: datetime) -> list[Answer]:
     """Transfers from and to the sub-account `email`, seen with the master's key."""
-    answers = []
-    for side in ("fromEmail", "toEmail"):
-        for start, end in windows(since, until, TRANSFER_WINDOW):
-            page, full = 1, True
-            while full:
-                answer = await exchange.ask(
-                    "GET /sapi/v1/sub-account/universalTransfer", exchange.wire.get_universal_transfer_history,
-                    **{side: email}, startTime=milliseconds(start), endTime=milliseconds(end), page=page,
-                    limit=TRANSFER_PAGE)
-                answers.append(answer)
-                full, page = len(answer.payload.get("result", [])) == TRANSFER_PAGE, page + 1
-    return answers
+    return [answer for side in ("fromEmail", "toEmail") for start, end in windows(since, until, TRANSFER_WINDOW)
+            for answer in await _by_page(
+                exchange, "GET /sapi/v1/sub-account/universalTransfer", exchange.wire.get_universal_transfer_history,
+                "result", TRANSFER_PAGE, **{side: email}, startTime=milliseconds(start), endTime=milliseconds(end))]
 
 
 async def transfers_as_sub(exchange: Exchange, since: datetime, until: datetime) -> list[Answer]:
@@ -91,11 +86,13 @@ async def transfers_as_sub(exchange: Exchange, since: datetime, until: datetime)
 
 
 async def _sub_transfers(exchange: Exchange, direction: int, start: datetime, end: datetime) -> list[Answer]:
-    answer = await exchange.ask("GET /sapi/v1/sub-account/transfer/subUserHistory",
-                                exchange.wire.get_subaccount_transfer_history, type=direction,
+    endpoint = "GET /sapi/v1/sub-account/transfer/subUserHistory"
+    answer = await exchange.ask(endpoint, exchange.wire.get_subaccount_transfer_history, type=direction,
                                 startTime=milliseconds(start), endTime=milliseconds(end), limit=TRANSFER_PAGE)
-    if len(answer.payload) < TRANSFER_PAGE or end - start <= MINUTE:
+    if _rows(answer.payload) < TRANSFER_PAGE:
         return [answer]
+    if end - start <= MILLISECOND:
+        raise AnswerUnreadable(endpoint, f"it lists no more than {TRANSFER_PAGE} transfers of one millisecond")
     middle = start + (end - start) / 2    # the endpoint has no pages: a full answer is asked for in halves
     return [*await _sub_transfers(exchange, direction, start, middle),
             *await _sub_transfers(exchange, direction, middle, end)]
@@ -105,19 +102,38 @@ async def _by_offset(exchange: Exchange, endpoint: str, call: Callable[..., Awai
                      since: datetime, until: datetime) -> list[Answer]:
     answers = []
     for start, end in windows(since, until, HISTORY_WINDOW):
-        offset, full = 0, True
-        while full:
-            answer = await exchange.ask(endpoint, call, startTime=milliseconds(start),
-                                        endTime=milliseconds(end), limit=PAGE, offset=offset)
-            answers.append(answer)
-            full, offset = len(answer.payload) == PAGE, offset + PAGE
+        answers += await _pages(exchange, endpoint, call, None, PAGE, lambda page: {"offset": page * PAGE},
+                                startTime=milliseconds(start), endTime=milliseconds(end))
     return answers
+
+
+async def _by_page(exchange: Exchange, endpoint: str, call: Callable[..., Awaitable[Any]], key: str, size: int,
+                   **params: Any) -> list[Answer]:
+    return await _pages(exchange, endpoint, call, key, size, lambda page: {"page": page + 1}, **params)
+
+
+async def _pages(exchange: Exchange, endpoint: str, call: Callable[..., Awaitable[Any]], key: str | None, size: int,
+                 place: Callable[[int], dict[str, int]], **params: Any) -> list[Answer]:
+    """Ask until a page is not full. Raises `AnswerUnreadable` when one repeats the page before: it would never end."""
+    answers: list[Answer] = []
+    while not answers or _rows(answers[-1].payload, key) == size:
+        answer = await exchange.ask(endpoint, call, **params, **place(len(answers)), limit=size)
+        if answers and answer.body == answers[-1].body:
+            raise AnswerUnreadable(endpoint, f"its page {len(answers) + 1} repeats the one before")
+        answers.append(answer)
+    return answers
+
+
+def _rows(payload: Any, key: str | None = None) -> int:
+    """How many rows an answer has; 0 for one of another form, which its parser will refuse."""
+    rows = payload if key is None else payload.get(key) if isinstance(payload, dict) else None
+    return len(rows) if isinstance(rows, list) else 0
 
 
 def windows(since: datetime, until: datetime, longest: timedelta) -> Iterator[tuple[datetime, datetime]]:
     """Cover [since, until], both included, by windows no longer than `longest`; neighbours share an edge."""
     start = since
-    while start < until:
+    while start < until or start == since == until:
         yield start, min(start + longest, until)
         start += longest
 

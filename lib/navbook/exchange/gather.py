@@ -6,7 +6,7 @@ One account's trouble never stops another: a reading carries its failures, and w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from navbook import schemas
-from navbook.errors import ExchangeError, RequestRejected
+from navbook.errors import ExchangeError, NavbookError, RequestRejected
 from navbook.exchange import fetch, parse
 from navbook.exchange.client import Answer, Exchange
 from navbook.types import Environment, Wallet, WalletState
@@ -38,6 +38,7 @@ class Reading:
     wallets: dict[str, WalletState] = field(default_factory=dict)
     balances: list[pl.DataFrame] = field(default_factory=list)
     total_usd: Decimal | None = None
+    values_usd: dict[str, Decimal] = field(default_factory=dict)    # the exchange's own name of a wallet -> its total
     flows: list[pl.DataFrame] = field(default_factory=list)
     flows_until: datetime | None = None
     problems: list[str] = field(default_factory=list)    # one sentence each, for people
@@ -69,7 +70,7 @@ async def wallets(exchange: Exchange, reading: Reading, tradable: Iterable[str],
 
 async def _spot(exchange: Exchange, reading: Reading, tradable: Iterable[str]) -> None:
     def parsed(answer: Answer) -> pl.DataFrame:
-        reading.uid = int(answer.payload["uid"]) if "uid" in answer.payload else None
+        reading.uid = parse.uid(answer.payload)
         return parse.spot_balances(answer.payload, reading.account, reading.time, tradable)
 
     await _wallet(reading, Wallet.SPOT, fetch.spot_account(exchange), parsed)
@@ -101,13 +102,12 @@ async def _never_opened(exchange: Exchange, reading: Reading) -> bool:
         return False
     try:
         answer = await fetch.account_flags(exchange)
+        reading.keep("account_flags", answer)
+        enabled = parse.futures_enabled(answer.payload)
     except ExchangeError:
         return False
-    reading.keep("account_flags", answer)
-    totals: list[Any] = next((kept.payload for name, kept in reading.answers if name == "wallet_totals"), [])
-    futures = [total for total in totals if "Futures" in total["walletName"] and "COIN" not in total["walletName"]]
-    empty = all(parse.amount(total["balance"]) == 0 for total in futures)
-    return answer.payload.get("isFutureEnabled") is False and empty
+    return not enabled and not any(value for name, value in reading.values_usd.items()
+                                   if "Futures" in name and "COIN" not in name)
 
 
 async def _totals(exchange: Exchange, reading: Reading) -> None:
@@ -117,10 +117,11 @@ async def _totals(exchange: Exchange, reading: Reading) -> None:
     try:
         answer = await fetch.wallet_totals(exchange)
         reading.keep("wallet_totals", answer)
+        reading.values_usd = parse.wallet_values(answer.payload)
         reading.total_usd = parse.wallet_totals(answer.payload)
     except RequestRejected:
         return    # -2015: the right is missing; spot says so too when the key itself is wrong
-    except (ExchangeError, LookupError, TypeError, ValueError) as problem:
+    except NavbookError as problem:
         reading.problems.append(f"{reading.account}: the exchange's own total is unknown: {problem}")
 
 
@@ -132,18 +133,15 @@ async def _wallet(reading: Reading, wallet: Wallet, asked: Awaitable[Answer],
         reading.keep(wallet, answer)
         reading.balances.append(parsed(answer))
         reading.wallets[wallet] = WalletState.OK
-    except RequestRejected as problem:
-        if problem.code in passes:
+    except NavbookError as problem:
+        if isinstance(problem, RequestRejected) and problem.code in passes:
             raise
         _failed(reading, wallet, problem)
-    except (ExchangeError, KeyError, TypeError, ValueError) as problem:
-        _failed(reading, wallet, problem)
 
 
-def _failed(reading: Reading, wallet: Wallet, problem: Exception) -> None:
+def _failed(reading: Reading, wallet: Wallet, problem: NavbookError) -> None:
     reading.wallets[wallet] = WalletState.FAILED
-    told = str(problem) if isinstance(problem, ExchangeError) else f"its answer has another form ({problem!r})"
-    reading.problems.append(f"{reading.account}: the {wallet} wallet could not be read: {told}")
+    reading.problems.append(f"{reading.account}: the {wallet} wallet could not be read: {problem}")
 
 
 async def cash_flows(exchange: Exchange, reading: Reading, since: datetime, *, is_sub: bool) -> None:
@@ -154,13 +152,23 @@ async def cash_flows(exchange: Exchange, reading: Reading, since: datetime, *, i
     if exchange.environment is Environment.TESTNET:
         reading.flows_until = reading.time    # no /sapi, no deposits: nothing can move there
         return
-    try:
-        await asyncio.gather(_deposits(exchange, reading, since), _withdrawals(exchange, reading, since),
-                             _as_sub(exchange, reading, since) if is_sub else _with_subs(exchange, reading, since))
-    except (ExchangeError, LookupError, TypeError, ValueError) as problem:
-        reading.problems.append(f"{reading.account}: cash flows could not be read: {problem}")
+    kinds = (_deposits, _withdrawals, _as_sub if is_sub else _with_subs)
+    failures = await _all(kind(exchange, reading, since) for kind in kinds)
+    if failures:
+        told = " ".join(dict.fromkeys(map(str, failures)))
+        reading.problems.append(f"{reading.account}: cash flows could not be read: {told}")
     else:
         reading.flows_until = reading.time
+
+
+async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> list[NavbookError]:
+    """Run `tasks` to the end of each, whatever becomes of the others; return what they raised."""
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    raised = [outcome for outcome in outcomes if outcome is not None]
+    for failure in raised:
+        if not isinstance(failure, NavbookError):
+            raise failure
+    return [failure for failure in raised if isinstance(failure, NavbookError)]
 
 
 async def _deposits(exchange: Exchange, reading: Reading, since: datetime) -> None:
@@ -190,10 +198,12 @@ async def _with_subs(exchange: Exchange, reading: Reading, since: datetime) -> N
         if problem.code == NOT_A_MASTER or problem.code not in SUB_ACCOUNT_ERRORS:
             raise
         return    # an account for which Binance never opened sub-accounts
-    reading.keep("sub_accounts", listed)
-    for email in parse.sub_account_emails(listed.payload):
+    reading.keep("sub_accounts", *listed)
+    emails = [email for answer in listed for email in parse.sub_account_emails(answer.payload)]
+    for email in emails:
         answers = await fetch.transfers_with_sub(exchange, email, since, reading.time)
-        parsed = partial(parse.transfers_with_sub, account=reading.account, sub_email=email, seen_at=reading.time)
+        parsed = partial(parse.transfers_with_sub, account=reading.account, sub_email=email, seen_at=reading.time,
+                         siblings=emails)
         _keep_flows(reading, "transfers_with_sub", answers, parsed)
 
 
@@ -209,8 +219,9 @@ async def closing_candles(exchange: Exchange, needed: pl.DataFrame, seen_at: dat
     the minute itself gets a row without prices: that it is missing is a fact.
     """
     turns = asyncio.Semaphore(PARALLEL)
+    candles = [schemas.CANDLES.empty()]
 
-    async def ask(symbol: str, minute: datetime) -> pl.DataFrame:
+    async def ask(symbol: str, minute: datetime) -> None:
         async with turns:
             answer = await fetch.last_closed_candle(exchange, symbol, minute)
         found = parse.candles(answer.payload, symbol, seen_at)
@@ -219,11 +230,12 @@ async def closing_candles(exchange: Exchange, needed: pl.DataFrame, seen_at: dat
                 "market": "spot", "symbol": symbol, "interval": "1m", "open_time": minute,
                 "volume": Decimal(0), "seen_at": seen_at}
             found = found.vstack(schemas.CANDLES.rows([gap]))
-        return found
+        candles.append(found)
 
-    found = await asyncio.gather(*(ask(symbol, minute) for symbol, minute in
-                                   needed.select("symbol", "open_time").unique().sort(pl.all()).iter_rows()))
-    return pl.concat([schemas.CANDLES.empty(), *found]).unique(schemas.CANDLES.key, maintain_order=True)
+    for failure in await _all(ask(symbol, minute) for symbol, minute in
+                              needed.select("symbol", "open_time").unique().sort(pl.all()).iter_rows()):
+        raise failure
+    return pl.concat(candles).unique(schemas.CANDLES.key).sort(schemas.CANDLES.key)
 
 
 def merged(frames: Iterable[pl.DataFrame], schema: schemas.FrameSchema) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from navbook.types import Grade
 
 WIDTH = 636                                             # of the plot in a notebook; a page fits it to the column
 LEFT, RIGHT, NARROW_LEFT, NARROW_RIGHT = 48, 124, 40, 50
+NARROW_WIDTH, LETTER = 258, 6                           # of the plot on a phone; of a letter in a note, pixels
 APART = 15                                              # pixels between two labels at the ends of lines
 NAME = 11                                               # letters of an account's name beside a line
 
@@ -336,7 +337,7 @@ def _flow_marks(flows: pl.DataFrame, figures: pl.DataFrame, axes: Axes, height: 
     seen = flows.join_asof(figures.select("time", snapshot="time", nav="nav"), on="time", strategy="forward")
     rows = [{"t": _ms(row["snapshot"]), "y": _cents(row["nav"])} for row in seen.iter_rows(named=True)]
     first, last = figures["time"][0], figures["time"][-1]
-    labels = [*_rail(seen, (last - first) * 0.125, narrow=False), *_rail(seen, (last - first) * 0.13, narrow=True)]
+    labels = [*_rail(seen, first, last, WIDTH, narrow=False), *_rail(seen, first, last, NARROW_WIDTH, narrow=True)]
     x, text, at_bottom = axes.x, alt.ExprRef("datum.narrow == narrow ? datum.text : ''"), alt.value(height - 8)
     return [
         _table(rows).mark_rule(color=LIGHT["faint"], strokeDash=[2, 3]).encode(
@@ -348,23 +349,27 @@ def _flow_marks(flows: pl.DataFrame, figures: pl.DataFrame, axes: Axes, height: 
         _table(labels).mark_text(fontSize=11, text=text).encode(x=x, y=at_bottom)]
 
 
-def _rail(seen: pl.DataFrame, room: timedelta, *, narrow: bool) -> list[Row]:
-    """Labels below the flows; those too near to each other share one, with their sum."""
-    groups: list[list[Row]] = []
+def _rail(seen: pl.DataFrame, first: datetime, last: datetime, width: int, *, narrow: bool) -> list[Row]:
+    """Labels below the flows, on a rail of `width` pixels; those that would touch share one, with their sum."""
+    groups: list[tuple[list[float], float]] = []    # the places of its flows in pixels, their sum
+
+    def text(places: list[float], total: float) -> str:
+        arrow = "\N{BLACK UP-POINTING TRIANGLE}" if total >= 0 else "\N{BLACK DOWN-POINTING TRIANGLE}"
+        if narrow:
+            return f"{arrow}{words.brief_dollars(abs(total)).removeprefix('$')}"
+        return f"{arrow} {words.dollars(abs(total))}" + (f" ({len(places)})" if len(places) > 1 else "")
+
+    def ends(places: list[float], total: float) -> tuple[float, float]:
+        middle, half = sum(places) / len(places), LETTER * len(text(places, total)) / 2
+        return middle - half, middle + half
+
     for flow in seen.iter_rows(named=True):
-        if groups and flow["snapshot"] - groups[-1][0]["snapshot"] < room:
-            groups[-1].append(flow)
-        else:
-            groups.append([flow])
-    rows = []
-    for group in groups:
-        total = sum(flow["value_usd"] for flow in group)
-        arrow = "▲" if total >= 0 else "▼"
-        several = f" ({len(group)})" if len(group) > 1 else ""
-        brief = words.brief_dollars(abs(total)).removeprefix("$")
-        text = (f"{arrow}{brief}" if narrow else f"{arrow} {words.dollars(abs(total))}{several}")
-        rows.append({"t": _ms(group[len(group) // 2]["snapshot"]), "text": text, "narrow": narrow})
-    return rows
+        groups.append(([width * ((flow["snapshot"] - first) / (last - first))], flow["value_usd"]))
+        while len(groups) > 1 and ends(*groups[-2])[1] + LETTER > ends(*groups[-1])[0]:
+            (places, total), (more, rest) = groups[-2:]
+            groups[-2:] = [(places + more, total + rest)]
+    return [{"t": _ms(first + sum(places) / len(places) / width * (last - first)), "text": text(places, total),
+             "narrow": narrow} for places, total in groups]
 
 
 def _with_crossings(rows: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:

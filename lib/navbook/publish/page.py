@@ -140,14 +140,15 @@ def footer(environment: str, nav_history: pl.DataFrame, runs: pl.DataFrame, vers
     """Which run made this page, from which tables, with which code. The run is NAVBOOK_RUN's."""
     newest = nav_history.filter(pl.col("account") == account) if account else nav_history
     last = newest["time"].max()
-    grades = newest.filter(pl.col("time") == last)["grade"].unique().sort().to_list()
+    grades = newest.filter(pl.col("time") == pl.col("time").max())["grade"].unique().sort().to_list()
     at = collected(runs, account) if account else _oldest(nav_history, runs)
     items: list[tuple[str, str | Html]] = [
         ("Run", os.environ.get("NAVBOOK_RUN") or "by hand"),
         ("Collected", _full_moment(at)),
         ("navbook", navbook.__version__),
         ("Tables", ", ".join(f"{name} {versions[name]}" for name in SHOWN_VERSIONS if name in versions) or "none"),
-        ("Snapshot", Html("{} <span>of {}</span>").format(words.listed(grades), _full_moment(last)) if grades else "none"),
+        ("Snapshot", Html("{} <span>of {}</span>").format(words.listed(grades), _full_moment(last)) if grades
+         else "none"),
         ("Environment", Html("{}<span>, all times UTC</span>").format(environment))]
     return Html("<footer>{}</footer>").format(join(Html("<p>{} <b>{}</b></p>").format(*item) for item in items))
 

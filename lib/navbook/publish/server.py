@@ -30,15 +30,15 @@ def serve(published: Path, host: str = "127.0.0.1", port: int = 8866,
     """
     if not published.is_dir():
         raise SettingsInvalid(f"There are no pages in {published} yet; run navbook publish first.")
-    sockets = _bound(host, port)
+    bound = _bound(host, port)
     for name in [name for name in os.environ if SECRET.fullmatch(name)]:
         del os.environ[name]
     asked = None if is_loopback(host) else token or secrets.token_urlsafe(24)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}/"
+    address = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}/"
     if asked:
         address += f"?token={asked}"
     from navbook.publish import voila_app
-    voila_app.run(published.resolve(), sockets, token=asked, ready=lambda: on_ready(address) if on_ready else None)
+    voila_app.run(published.resolve(), bound, token=asked, ready=lambda: on_ready(address) if on_ready else None)
 
 
 def is_loopback(host: str) -> bool:
@@ -49,13 +49,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets, or one clear sentence."""
+def _bound(host: str, port: int) -> socket.socket:
+    """A listening socket, or one clear sentence."""
     if not 0 <= port <= 65535:
         raise SettingsInvalid(f"{port} is no port; choose one from 1 to 65535 with --port.")
-    from tornado.netutil import bind_sockets
     try:
-        return bind_sockets(port, host)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        bound = socket.create_server(address[:2], family=family, backlog=128)
+        bound.setblocking(False)
+        return bound
     except OSError as problem:
         reason = {errno.EADDRINUSE: f"Port {port} of {host} is taken, perhaps by another navbook dashboards",
                   errno.EACCES: f"Port {port} may not be used by this user"}.get(

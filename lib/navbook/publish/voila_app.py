@@ -35,7 +35,7 @@ SAID = {403: ("Not allowed.", "This server shows published pages only."),
                                       "by itself; if it stays like this, run <code>navbook publish</code>.")}
 
 
-def run(published: Path, sockets: list[socket.socket], *, token: str | None, ready: Callable[[], object]) -> None:
+def run(published: Path, bound: socket.socket, *, token: str | None, ready: Callable[[], object]) -> None:
     """Serve until the process is told to stop. With `token`, only to who knows it; without, only to this machine."""
     config = Config()
     config.VoilaConfiguration.prelaunch_hook = stored_page(published)
@@ -48,7 +48,7 @@ def run(published: Path, sockets: list[socket.socket], *, token: str | None, rea
     config.NotebookNotary.secret_file = ""
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
                 log_level=logging.ERROR, tornado_settings={"allow_remote_access": token is not None})
-    app.sockets, app.ready = sockets, ready
+    app.bound, app.ready = bound, ready
     for noisy in ("tornado.access", "tornado.application", "tornado.general"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     app.initialize([])
@@ -104,9 +104,9 @@ class Nothing(Said, JupyterHandler):
 
 
 class Pages(Voila):    # type: ignore[misc]
-    """Voila with our routes, on sockets that are bound already."""
+    """Voila with our routes, on a socket that is bound already."""
 
-    sockets: list[socket.socket]
+    bound: socket.socket
     ready: Callable[[], object]
 
     def init_handlers(self) -> list[Any]:
@@ -121,7 +121,7 @@ class Pages(Voila):    # type: ignore[misc]
 
     def listen(self) -> None:
         server = tornado.httpserver.HTTPServer(self.app)
-        server.add_sockets(self.sockets)
+        server.add_socket(self.bound)
         self.ioloop = tornado.ioloop.IOLoop.current()
         self.ioloop.add_callback(self.ready)
         try:

@@ -36,6 +36,18 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
             _run(ready, name, account, told, in_process, parameters)
 
 
+def everything(config: Settings, account: str, told: Told, *, in_process: bool = False) -> None:
+    """The jobs in order. A failed one stops none: the pages must say what is not known. Raises the first trouble."""
+    troubles = []
+    for name in ("collect", "benchmark", "publish"):
+        try:
+            job(config, name, account, told, in_process=in_process)
+        except NavbookError as trouble:
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
+
+
 def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
          parameters: dict[str, str]) -> None:
     if in_process:

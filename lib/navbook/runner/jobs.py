@@ -102,25 +102,11 @@ def _end(config: Settings, record: Record, folder: Path, started: datetime) -> N
 
 
 def kernel_environment(config: Settings, record: Record, folder: Path) -> dict[str, str]:
-    """The variables of a job's kernel: the effective settings, and the keys of its accounts only."""
+    """The variables of a job's kernel: its effective settings, and the keys of its accounts only."""
     kept = config.names(record.account) if record.job in TALKS_TO_EXCHANGE else []
-    variables = {**settings.without_secrets(os.environ, kept), **exported(config), "NAVBOOK_RUN": record.run,
-                 "NAVBOOK_LOG": str(folder / "log.jsonl")}
+    variables = {**kernels.variables(config, folder, kept), "NAVBOOK_RUN": record.run}
     if record.job in PINNED:
         variables[tables.PINS] = json.dumps(record.tables_read)
-    return variables
-
-
-def exported(config: Settings) -> dict[str, str]:
-    """Settings that a command decided, for `settings.load` in a child process."""
-    variables = {"NAVBOOK_ENVIRONMENT": config.environment.value}
-    if config.file:
-        variables["NAVBOOK_CONFIG"] = str(config.file)
-    elif config.accounts:
-        variables["NAVBOOK_ACCOUNTS"] = json.dumps(
-            {name: account.model_dump(exclude_none=True) for name, account in config.accounts.items()})
-    if config.sandbox_url:
-        variables["NAVBOOK_SANDBOX_URL"] = config.sandbox_url
     return variables
 
 

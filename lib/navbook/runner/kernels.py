@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from navbook import settings
 from navbook.errors import JobFailed, NavbookError, UnknownParameter
+from navbook.runner.files import write_whole
+from navbook.settings import Settings
 
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
@@ -24,6 +28,20 @@ class CellFailed(JobFailed):
     def __init__(self, reason: str, cell: int | None = None) -> None:
         super().__init__(reason)
         self.cell = cell
+
+
+def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> dict[str, str]:
+    """A kernel's environment: this process's, with the settings of `config` and the keys of `accounts` only.
+
+    The settings go into `folder`/config.json, which stays with the run; a variable that would override
+    them does not reach the kernel.
+    """
+    place = folder / "config.json"
+    write_whole(place, config.model_dump_json(indent=1) + "\n")
+    kept = settings.without_secrets(os.environ, accounts)
+    others = {name: value for name, value in kept.items()
+              if not name.startswith("NAVBOOK_") or settings.is_secret(name)}
+    return {**others, "NAVBOOK_CONFIG": str(place)}
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from navbook import schemas, settings
+from navbook import schemas
 from navbook.errors import JobFailed
 from navbook.publish import render
-from navbook.runner import jobs, kernels
+from navbook.runner import kernels
 from navbook.runner.files import write_whole
 from navbook.settings import NOTEBOOKS, Settings
 from navbook.store import tables
@@ -24,7 +23,7 @@ def published_folder(config: Settings) -> Path:
     return config.runs_folder / "published"
 
 
-def publish(config: Settings, account: str = "all", told: Callable[[str], None] = lambda _: None) -> list[Path]:
+def publish(config: Settings, account: str = "all") -> list[Path]:
     """Publish the portfolio page of every account that has facts (or of one), and the index.
 
     A page is executed and rendered aside, then renamed in: a failing one leaves the old one standing.
@@ -32,25 +31,21 @@ def publish(config: Settings, account: str = "all", told: Callable[[str], None] 
     """
     accounts = tables.read(config.location, schemas.ACCOUNTS, account=account).sort("id")["account"]
     pages = [("portfolio", f"portfolio-{name}", {"account": name}) for name in accounts]
-    variables = {**settings.without_secrets(os.environ), **jobs.exported(config)}
-    written = []
-    with kernels.kernel(variables, config.base) as manager:    # one for all: a kernel takes seconds to start
-        for dashboard, name, parameters in [*pages, ("index", "index", {})]:
-            written.append(_page(config, manager, dashboard, name, parameters))
-            kernels.forget(manager)
-            told(name)
-    return written
+    run = {"NAVBOOK_RUN": os.environ.get("NAVBOOK_RUN", "")}
+    with (tempfile.TemporaryDirectory() as aside,
+          kernels.kernel(kernels.variables(config, Path(aside)) | run, config.base) as manager):    # one for all
+        return [_page(config, manager, dashboard, name, parameters, Path(aside))
+                for dashboard, name, parameters in [*pages, ("index", "index", {})]]
 
 
-def _page(config: Settings, manager: KernelManager, dashboard: str, name: str, parameters: dict[str, str]) -> Path:
-    place = published_folder(config)
-    with tempfile.TemporaryDirectory() as aside:
-        executed = Path(aside) / f"{name}.ipynb"
-        try:
-            kernels.execute(manager, NOTEBOOKS / "dashboards" / f"{dashboard}.ipynb", executed, parameters)
-        except kernels.CellFailed as failure:
-            raise JobFailed(f"the page {name} could not be made: {failure}") from None
-        html = render.page(executed)
-        write_whole(place / f"{name}.html", html)
-        write_whole(place / f"{name}.ipynb", executed.read_text(encoding="utf-8"))
+def _page(config: Settings, manager: KernelManager, dashboard: str, name: str, parameters: dict[str, str],
+          aside: Path) -> Path:
+    place, executed = published_folder(config), aside / f"{name}.ipynb"
+    try:
+        kernels.execute(manager, NOTEBOOKS / "dashboards" / f"{dashboard}.ipynb", executed, parameters)
+        kernels.forget(manager)
+    except kernels.CellFailed as failure:
+        raise JobFailed(f"the page {name} could not be made: {failure}") from None
+    write_whole(place / f"{name}.html", render.page(executed))
+    write_whole(place / f"{name}.ipynb", executed.read_text(encoding="utf-8"))
     return place / f"{name}.html"

@@ -1,0 +1,103 @@
+"""Rules of the tree: who may import whom, what is described, what never enters the repository."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from commands import CHECKOUT
+from navbook import schemas
+from navbook.settings import Account, Benchmark, Settings
+from navbook.store import catalog
+
+LIB = CHECKOUT / "lib"
+STAGES = {"exchange", "store", "compute", "publish"}
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that `file` imports, `from a import b` as both a and a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return found
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_stages_never_import_one_another(stage):
+    for file in (LIB / "navbook" / stage).rglob("*.py"):
+        foreign = {name for name in imports(file) for other in (STAGES - {stage}) | {"runner", "cli"}
+                   if name.startswith(f"navbook.{other}")}
+        assert not foreign, f"{file.name} imports {foreign}"
+
+
+def test_compute_imports_only_polars_numpy_numba_and_the_standard_library():
+    allowed = {"polars", "numpy", "numba", "navbook"}
+    import sys
+    for file in (LIB / "navbook" / "compute").rglob("*.py"):
+        foreign = {name.split(".")[0] for name in imports(file)} - allowed - sys.stdlib_module_names
+        assert not foreign, f"{file.name} imports {foreign}"
+
+
+def test_navbook_and_the_sandbox_agree_on_the_wire_alone():
+    for package, other in (("navbook", "binance_sandbox"), ("binance_sandbox", "navbook")):
+        for file in (LIB / package).rglob("*.py"):
+            assert not any(name.split(".")[0] == other for name in imports(file)), file
+
+
+def test_notebooks_are_committed_without_outputs_and_hold_no_logic():
+    for file in (CHECKOUT / "notebooks").rglob("*.ipynb"):
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "code":
+                assert cell["outputs"] == [], file
+                assert cell["execution_count"] is None, file
+                assert not re.search(r"^\s*(def|class|for|while|if|try) ", source, re.MULTILINE), f"{file}: {source}"
+                assert len(source.splitlines()) <= 12, f"{file}: {source}"
+
+
+def test_every_make_target_is_described():
+    targets = re.findall(r"^([a-z-]+):.*## ", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [target for target in targets if f"`{target}`" not in README and f"make {target}" not in README
+            and target != "help"] == []
+
+
+def test_every_command_is_described():
+    from navbook.cli import app
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    assert [name for name in names if f"`navbook {name}" not in README] == []
+
+
+def test_every_setting_is_described():
+    settings = [name for name in Settings.model_fields if name not in ("base", "file", "benchmark", "accounts")]
+    nested = [f"benchmark.{name}" for name in Benchmark.model_fields]
+    nested += [f"accounts.NAME.{name}" for name in Account.model_fields]
+    assert [name for name in settings + nested if f"`{name}`" not in README] == []
+
+
+def test_every_table_and_view_is_described():
+    assert [name for name in {*schemas.FACTS, *schemas.DERIVED, *catalog.FAMILIAR} if f"`{name}`" not in README] == []
+
+
+def test_the_lock_names_no_index_and_pins_every_dependency():
+    lock = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
+    pinned = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    assert {re.match(r"[A-Za-z0-9._-]+", name)[0].lower() for name in wanted} <= pinned
+
+
+def test_git_holds_no_data_and_no_run():
+    tracked = subprocess.run(["git", "ls-files", "data", "runs"], cwd=CHECKOUT, capture_output=True, text=True,
+                             check=False).stdout.split()
+    assert set(tracked) <= {"data/README.md", "runs/README.md"}
