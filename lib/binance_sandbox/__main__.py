@@ -43,11 +43,11 @@ def serve(options: argparse.Namespace) -> None:
         raise SandboxError("--seed: must not be negative.")
     if options.speed is not None and not 0 <= options.speed <= 1e9:
         raise SandboxError("--speed: must be a number from 0 (stands still) up.")
-    listener = server.bind(options.host, options.port)
-    start = None if options.start is None else world.read_start(options.start)
-    state = world.build_state(world.Options(scenario=options.scenario, seed=options.seed, start=start,
-                                            speed=options.speed, candles=options.candles))
-    server.run(app.create_app(state), listener, with_parent=options.with_parent)
+    with server.bind(options.host, options.port) as listener:    # first: a taken port should not wait for candles
+        start = None if options.start is None else world.read_start(options.start)
+        state = world.build_state(world.Options(scenario=options.scenario, seed=options.seed, start=start,
+                                                speed=options.speed, candles=options.candles))
+        server.run(app.create_app(state), listener, with_parent=options.with_parent)
 
 
 if __name__ == "__main__":

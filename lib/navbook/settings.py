@@ -1,7 +1,8 @@
 """Read configuration once, at the edge; nothing here runs on import.
 
 navbook.toml in the current folder (or `--config FILE`, `NAVBOOK_CONFIG`), overridden by environment
-variables `NAVBOOK_<KEY>`. Secrets are never in the file: see `keys`.
+variables `NAVBOOK_<KEY>`; a table there, as JSON, replaces those of its keys that it names. Secrets are
+never in the file: see `keys`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,35 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from navbook.errors import SettingsInvalid
 from navbook.types import Environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = CHECKOUT / "notebooks"
+ANY_TESTNET_ACCOUNT = "BINANCE_TESTNET"    # the variables' beginning for accounts that have none of their own
+SET_BY_LOAD = frozenset({"base", "file"})
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
 
@@ -31,7 +52,15 @@ def _account_name(name: str) -> str:
     return name
 
 
+def _web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or re.search(r"[\s{}]", address):
+        raise ValueError(f"must be an address such as http://127.0.0.1:8600, not {address!r}")
+    return address
+
+
 AccountName = Annotated[str, AfterValidator(_account_name)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class _Section(BaseModel):
@@ -45,16 +74,27 @@ class Rebalance(_Section):
     hour: int = Field(12, ge=0, le=23)
 
 
+def _kind_of_rebalance(value: Any) -> str:
+    return "word" if isinstance(value, str) else "table"
+
+
+When = Annotated[Annotated[Rebalance, Tag("table")] | Annotated[Literal["never"], Tag("word")],
+                 Discriminator(_kind_of_rebalance)]
+
+
 class Benchmark(_Section):
     weights: dict[str, float] = {"BTC": 0.5, "ETH": 0.5}
-    rebalance: Rebalance | Literal["never"] = Rebalance()
+    rebalance: When = Rebalance()
     withdrawal: Literal["benchmark", "share"] = "benchmark"    # what a withdrawal is a fraction of
 
-    @model_validator(mode="after")
-    def _weights_add_up(self) -> Self:
-        if any(weight <= 0 for weight in self.weights.values()) or abs(sum(self.weights.values()) - 1) > 1e-9:
-            raise ValueError(f"weights must be positive and add up to 1, not {self.weights}")
-        return self
+    @field_validator("weights")
+    @classmethod
+    def _add_up(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not (all(weight > 0 for weight in weights.values()) and abs(sum(weights.values()) - 1) <= 1e-9):
+            raise ValueError(f"weights must be positive and add up to 1, not {weights}")
+        if wrong := [asset for asset in weights if asset != asset.upper()]:
+            raise ValueError(f"assets are written as Binance does, {wrong[0].upper()}, not {wrong[0]}")
+        return weights
 
 
 class Account(_Section):
@@ -77,10 +117,10 @@ class Keys(BaseModel):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="NAVBOOK_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NAVBOOK_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     environment: Environment = Environment.SANDBOX    # real money needs a deliberate act
-    sandbox_url: str | None = None                    # none: a command starts its own
+    sandbox_url: WebAddress | None = None             # none: a command starts its own
     store: str = "data"
     runs: str = "runs"
     benchmark: Benchmark = Benchmark()
@@ -89,7 +129,7 @@ class Settings(BaseSettings):
     jobs: dict[str, Job] = {}
     trade: dict[str, dict[str, Any]] = {}
     stablecoins: tuple[str, ...] = STABLECOINS        # count 1 USD
-    tolerance: float = Field(0.005, ge=0)             # of NAV against the exchange's own total
+    tolerance: float = Field(0.005, ge=0, lt=1)       # of NAV against the exchange's own total
     lookback_days: int = Field(90, ge=1, le=3650)     # of cash flows, at an account's first collection
     base: Path = Path()                               # where relative folders start: set by `load`
     file: Path | None = None                          # the navbook.toml that was read: set by `load`
@@ -101,13 +141,15 @@ class Settings(BaseSettings):
                                    dotenv_settings: PydanticBaseSettingsSource,
                                    file_secret_settings: PydanticBaseSettingsSource,
                                    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
+        return (init_settings,)    # the environment comes in through `load` alone, once
 
     @model_validator(mode="after")
     def _accounts_fit(self) -> Self:
         for name, account in self.accounts.items():
             if account.master is not None and account.master not in self.accounts:
                 raise ValueError(f"accounts.{name}.master names {account.master}, which is no account")
+            if account.master is not None and self.accounts[account.master].master is not None:
+                raise ValueError(f"accounts.{name}.master names {account.master}, which is a sub-account itself")
         for name, group in self.groups.items():
             if strangers := set(group.accounts) - set(self.accounts):
                 raise ValueError(f"groups.{name} names {', '.join(sorted(strangers))}, which is no account")
@@ -119,12 +161,15 @@ class Settings(BaseSettings):
     @property
     def location(self) -> str:
         """The store's place for this environment: a folder, or s3://bucket/prefix."""
-        root = self.store if "://" in self.store else str((self.base / self.store).resolve())
+        root = self.store if "://" in self.store else str(self._folder(self.store))
         return f"{root.rstrip('/')}/{self.environment}"
 
     @property
     def runs_folder(self) -> Path:
-        return (self.base / self.runs).resolve()
+        return self._folder(self.runs)
+
+    def _folder(self, name: str) -> Path:
+        return (self.base / Path(name).expanduser()).resolve()
 
     @property
     def is_demo(self) -> bool:
@@ -134,7 +179,7 @@ class Settings(BaseSettings):
     def names(self, account: str = "all") -> list[str]:
         """The accounts that `account` (a name, or all) means. Raises `SettingsInvalid`."""
         if account != "all" and account not in self.accounts:
-            raise SettingsInvalid(f"There is no account {account}; there are {', '.join(self.accounts)}.")
+            raise SettingsInvalid(f"There is no account {account}; there are {', '.join(self.accounts) or 'none'}.")
         return list(self.accounts) if account == "all" else [account]
 
     def benchmark_of(self, account: str) -> Benchmark:
@@ -145,7 +190,7 @@ class Settings(BaseSettings):
 def load(file: Path | str | None = None) -> Settings:
     """Settings from `file`, else `NAVBOOK_CONFIG`, else ./navbook.toml, else none.
 
-    Raises `SettingsInvalid` naming the file and the key at fault.
+    Raises `SettingsInvalid` naming the file and the key at fault, or the variable.
     """
     named = file or os.environ.get("NAVBOOK_CONFIG")
     path = Path(named or "navbook.toml").resolve()
@@ -156,10 +201,12 @@ def load(file: Path | str | None = None) -> Settings:
     if path.suffix == ".json":    # what a run keeps of its effective settings
         return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
-    if misplaced := content.keys() & {"base", "file"}:
+    except OSError as problem:
+        raise SettingsInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+    if misplaced := content.keys() & SET_BY_LOAD:
         raise SettingsInvalid(f"{path}: {min(misplaced)} is not a setting.")
     config = _validated({**content, "base": path.parent, "file": path}, str(path))
     if not config.accounts:
@@ -168,19 +215,60 @@ def load(file: Path | str | None = None) -> Settings:
 
 
 def _validated(content: Mapping[str, Any], source: str) -> Settings:
+    variables = _variables()
     try:
-        return Settings(**content)
-    except SettingsError as problem:
-        raise SettingsInvalid(f"{source}: {problem}.") from problem
+        return Settings(**_with_common_benchmark(_over(content, variables)))
     except ValidationError as problem:
-        faults = "; ".join(_fault(error) for error in problem.errors()[:3])
+        errors = problem.errors()[:3]
+        faults = "; ".join(_fault(error, variables) for error in errors)
+        if all(_set_in(variables, error["loc"]) for error in errors):
+            source = "The environment"
         raise SettingsInvalid(f"{source} cannot be used: {faults}.") from None
 
 
-def _fault(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part not in ("[key]", "Rebalance"))
-    reason = {"extra_forbidden": "is not a setting"}.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return f"{key} {reason}" if error["type"] == "extra_forbidden" else f"{key}: {reason}" if key else reason
+def _variables() -> dict[str, Any]:
+    """What the environment says of settings: NAVBOOK_STORE as store, and so on."""
+    try:
+        found = EnvSettingsSource(Settings)()
+    except SettingsError as problem:
+        field = re.search(r'field "(\w+)"', str(problem))
+        raise SettingsInvalid(f"NAVBOOK_{field[1].upper() if field else '…'} is not valid JSON.") from None
+    return {key: value for key, value in found.items() if key not in SET_BY_LOAD}
+
+
+def _over(content: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """`content` with `variables` over it; of two tables, those keys that the variable names."""
+    both = {key: {**content[key], **value} for key, value in variables.items()
+            if isinstance(value, dict) and isinstance(content.get(key), dict)}
+    return {**content, **variables, **both}
+
+
+def _with_common_benchmark(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` whose accounts' own benchmarks take from the common one what they do not say."""
+    common, accounts = content.get("benchmark"), content.get("accounts")
+    if not isinstance(common, dict) or not isinstance(accounts, dict):
+        return content
+    whole = {name: {**account, "benchmark": {**common, **account["benchmark"]}} for name, account in accounts.items()
+             if isinstance(account, dict) and isinstance(account.get("benchmark"), dict)}
+    return {**content, "accounts": {**accounts, **whole}}
+
+
+def _set_in(variables: Mapping[str, Any], place: tuple[int | str, ...]) -> bool:
+    """Whether what is at fault stands in the environment."""
+    if not place or place[0] not in variables:
+        return False
+    value = variables[str(place[0])]
+    return not isinstance(value, dict) or len(place) == 1 or place[1] in value
+
+
+def _fault(error: Any, variables: Mapping[str, Any]) -> str:
+    place = error["loc"]
+    first = f"NAVBOOK_{place[0].upper()}" if _set_in(variables, place) else place[0] if place else ""
+    key = ".".join(str(part) for part in (first, *place[1:]) if part not in ("[key]", "table", "word"))
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a setting"
+    return f"{key}: {reason}" if key else reason
 
 
 def variable_of(account: str) -> str:
@@ -196,34 +284,39 @@ def keys(account: str, environment: Environment, variables: Mapping[str, str] | 
     variables = os.environ if variables is None else variables
     prefixes = [f"NAVBOOK_{variable_of(account)}"]
     if environment is Environment.TESTNET:
-        prefixes.append("BINANCE_TESTNET")
+        prefixes.append(ANY_TESTNET_ACCOUNT)
     for prefix in prefixes:
         values = [_secret(f"{prefix}_{part}", variables) for part in ("API_KEY", "API_SECRET")]
         if all(values):
             return Keys(api_key=SecretStr(values[0] or ""), api_secret=SecretStr(values[1] or ""))
-    raise SettingsInvalid(f"No API key for account {account}: set {prefixes[0]}_API_KEY and "
-                          f"{prefixes[0]}_API_SECRET (or …_FILE).")
+    wanted = ", or ".join(f"{prefix}_API_KEY and {prefix}_API_SECRET" for prefix in prefixes)
+    raise SettingsInvalid(f"No API key for account {account}: set {wanted} (or …_FILE).")
 
 
 def _secret(variable: str, variables: Mapping[str, str]) -> str | None:
-    if value := variables.get(variable):
-        return value.strip()
-    if name := variables.get(f"{variable}_FILE"):
+    value, source = variables.get(variable), variable
+    if not value and (name := variables.get(f"{variable}_FILE")):
+        source = f"{variable}_FILE"
         try:
-            return Path(name).read_text(encoding="utf-8").strip()
+            value = Path(name).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as problem:
             reason = getattr(problem, "strerror", None) or "not text"
-            raise SettingsInvalid(f"{variable}_FILE names {name}, which cannot be read: {reason}.") from problem
-    return None
-
-
-def is_secret(variable: str) -> bool:
-    """Whether an environment variable holds a key, or the path of one."""
-    return re.fullmatch(r".*_API_(KEY|SECRET)(_FILE)?|SESSION_SECRET", variable) is not None
+            raise SettingsInvalid(f"{source} names {name}, which cannot be read: {reason}.") from None
+    value = (value or "").strip()
+    if not re.fullmatch(r"[!-~]*", value):
+        raise SettingsInvalid(f"{source} is no API key or secret: it holds blanks, line breaks or strange letters.")
+    return value or None
 
 
 def without_secrets(variables: Mapping[str, str], keep_accounts: Iterable[str] = ()) -> dict[str, str]:
     """The environment of a child process that gets no keys but those of `keep_accounts`."""
-    kept = {f"NAVBOOK_{variable_of(account)}_API_{part}{suffix}" for account in keep_accounts
-            for part in ("KEY", "SECRET") for suffix in ("", "_FILE")}
-    return {name: value for name, value in variables.items() if not is_secret(name) or name in kept}
+    kept: set[str] = set()
+    for account in keep_accounts:
+        own = _key_variables(f"NAVBOOK_{variable_of(account)}")
+        kept |= own if any(variables.get(name) for name in own) else _key_variables(ANY_TESTNET_ACCOUNT)
+    secret = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?", re.IGNORECASE)
+    return {name: value for name, value in variables.items() if name in kept or not secret.fullmatch(name)}
+
+
+def _key_variables(prefix: str) -> set[str]:
+    return {f"{prefix}_API_{part}{file}" for part in ("KEY", "SECRET") for file in ("", "_FILE")}

@@ -12,7 +12,7 @@ import polars as pl
 
 from navbook import schemas, settings
 from navbook.errors import NavbookError, SettingsInvalid
-from navbook.runner import jobs, kernels, locks, sandbox, stores
+from navbook.runner import jobs, locks, sandbox, stores
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -23,8 +23,6 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
         **parameters: str) -> None:
     """Run one of the jobs and say where its result is. Raises `Locked`, `JobFailed` and what the job raises."""
     with locks.hold(config, name):
-        if not in_process:
-            kernels.import_ahead()
         stores.claim(config)
         if name != "collect":
             _run(config, name, account, told, in_process, parameters)

@@ -70,6 +70,7 @@ def run(config: Settings, job: str, account: str = "all", **parameters: Any) -> 
     record.write(folder)
     try:
         with kernels.kernel(kernel_environment(config, record, folder), config.base) as manager:
+            from navbook.publish import render  # noqa: F401  (`_end` needs it; here the kernel starts meanwhile)
             kernels.execute(manager, NOTEBOOKS / f"{job}.ipynb", folder / "notebook.ipynb", given)
         record.status = "ok"
     except kernels.CellFailed as failure:

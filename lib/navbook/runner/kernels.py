@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import navbook.publish  # noqa: F401  (spares every Jupyter import a second: see there)
 from navbook import settings
 from navbook.errors import JobFailed, NavbookError, UnknownParameter
 from navbook.runner.files import write_whole
@@ -38,26 +37,28 @@ def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> d
     """
     place = folder / "config.json"
     write_whole(place, config.model_dump_json(indent=1) + "\n")
-    kept = settings.without_secrets(os.environ, accounts)
-    others = {name: value for name, value in kept.items()
-              if not name.startswith("NAVBOOK_") or settings.is_secret(name)}
-    return {**others, "NAVBOOK_CONFIG": str(place)}
+    plain = settings.without_secrets(os.environ)
+    keys = {name: value for name, value in settings.without_secrets(os.environ, accounts).items() if name not in plain}
+    others = {name: value for name, value in plain.items() if not name.startswith("NAVBOOK_")}
+    return {**others, **keys, "NAVBOOK_CONFIG": str(place)}
 
 
 @contextmanager
 def kernel(variables: Mapping[str, str], folder: Path) -> Iterator[KernelManager]:
     """A running kernel whose environment is exactly `variables`; killed with the block.
 
-    It is spoken to through socket files that only this user may open, not through TCP.
+    It is spoken to through sockets in a folder that only this user may enter, not through TCP.
     """
     from jupyter_client.manager import KernelManager
 
-    manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel(env=dict(variables), cwd=str(folder))
-    try:
-        yield manager
-    finally:
-        manager.shutdown_kernel(now=True)
+    with tempfile.TemporaryDirectory(prefix="navbook-kernel-") as sockets:    # short: a socket's path has 107 bytes
+        manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(sockets) / "socket"),
+                                connection_file=str(Path(sockets) / "connection.json"))
+        manager.start_kernel(env=dict(variables), cwd=str(folder))
+        try:
+            yield manager
+        finally:
+            manager.shutdown_kernel(now=True)
 
 
 def execute(manager: KernelManager, notebook: Path, result: Path, parameters: Mapping[str, Any]) -> None:
@@ -65,7 +66,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, parameters: Ma
 
     Raises `UnknownParameter` before anything ran, `CellFailed` with the reason in one sentence.
     """
-    papermill = import_papermill()
+    import papermill  # takes a second, in which the kernel starts
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -101,25 +102,3 @@ def _our_errors() -> set[str]:
     def below(kind: type[Exception]) -> set[str]:
         return {kind.__name__}.union(*(below(child) for child in kind.__subclasses__()))
     return below(NavbookError)
-
-
-def import_papermill() -> ModuleType:
-    """papermill, a second sooner: jsonschema would compile a grammar of web addresses, which no notebook needs."""
-    skipped = "rfc3987_syntax"
-    if "papermill" not in sys.modules and skipped not in sys.modules:
-        sys.modules[skipped] = None    # type: ignore[assignment]    # makes its import fail, which jsonschema expects
-        try:
-            import papermill
-        finally:
-            del sys.modules[skipped]
-    import papermill
-    return papermill    # type: ignore[no-any-return]
-
-
-def import_ahead() -> None:
-    """Import what running and rendering need, while the sandbox and the kernel start in other processes."""
-    def imports() -> None:
-        import_papermill()
-        from navbook.publish import render  # noqa: F401  (brings nbconvert)
-
-    Thread(target=imports, daemon=True).start()

@@ -60,7 +60,8 @@ def _select(schema: FrameSchema, files: list[str]) -> str:
         columns = ", ".join(f'NULL::{_sql_type(dtype)} AS "{column}"' for column, dtype in schema.columns.items())
         return f"SELECT {columns} WHERE false"
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    rows = f"SELECT * FROM read_parquet([{listed}])"    # noqa: S608  (paths of our own tables, quoted)
+    # a folder named price=1 would else become a column
+    rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"    # noqa: S608  (own paths, quoted)
     if "seen_at" not in schema.columns:
         return rows
     key = ", ".join(f'"{column}"' for column in schema.key)
