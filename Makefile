@@ -50,7 +50,7 @@ sql: .venv/ready  ## Ask the store: make sql Q="from nav_history limit 5"
 	@$(BIN)/navbook sql "$(or $(Q),select account_name, id from binance_accounts order by id)"
 
 test: .venv/ready  ## All tests; offline, under five minutes
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy

@@ -6,7 +6,9 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,6 @@ def test_stages_never_import_one_another(stage):
 
 def test_compute_imports_only_polars_numpy_numba_and_the_standard_library():
     allowed = {"polars", "numpy", "numba", "navbook"}
-    import sys
     for file in (LIB / "navbook" / "compute").rglob("*.py"):
         foreign = {name.split(".")[0] for name in imports(file)} - allowed - sys.stdlib_module_names
         assert not foreign, f"{file.name} imports {foreign}"
@@ -95,6 +96,16 @@ def test_the_lock_names_no_index_and_pins_every_dependency():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     assert {re.match(r"[A-Za-z0-9._-]+", name)[0].lower() for name in wanted} <= pinned
+
+
+def test_every_import_is_a_declared_dependency():
+    homes = {module: {home.lower().replace("_", "-") for home in found}
+             for module, found in metadata.packages_distributions().items()} | {"binance": {"python-binance"}}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[A-Za-z0-9._-]+", name)[0].lower() for name in project["dependencies"]}
+    foreign = {name.split(".")[0] for file in LIB.rglob("*.py") for name in imports(file)}
+    foreign -= {*sys.stdlib_module_names, "navbook", "binance_sandbox"}
+    assert [name for name in sorted(foreign) if not homes[name] & declared] == []
 
 
 def test_git_holds_no_data_and_no_run():

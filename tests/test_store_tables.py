@@ -431,7 +431,7 @@ def test_readers_never_notice_a_writer_that_is_killed(location):
             stack.callback(following.kill)
             writers.append(following)
             tell(writer, "go")
-            assert select.select([writer.stdout], [], [], 20)[0], "the writer is stuck"
+            assert select.select([writer.stdout], [], [], 60)[0], "the writer is stuck"
             time.sleep(moments.uniform(0, 0.15))
             writer.kill()
             assert writer.wait(10) == -9

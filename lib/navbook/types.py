@@ -35,6 +35,7 @@ class Grade(StrEnum):
     BACKFILLED = "backfilled"
 
 
+OWN_BENCHMARK = "own"    # the name of the benchmark that an account is measured by
 COUNTED = (Grade.COMPLETE, Grade.PROVISIONAL)
 
 

@@ -17,7 +17,7 @@ import navbook
 from navbook.publish import series, tables, words
 from navbook.publish.markup import Html, join
 from navbook.publish.series import State, Verdict
-from navbook.types import Grade
+from navbook.types import OWN_BENCHMARK, Grade
 
 COLLECT = "navbook collect"
 
@@ -91,7 +91,7 @@ def key_figures(nav_history: pl.DataFrame, performance: pl.DataFrame, flow_value
     if state.newest is None:
         return Html("")
     since_start = performance.filter(pl.col("account") == account, pl.col("period") == "inception",
-                                     pl.col("benchmark") == series.OWN)
+                                     pl.col("benchmark") == OWN_BENCHMARK)
     returns = since_start.row(0, named=True) if since_start.height and state.counted > 1 else None
     stale = _figures(state, returns, flow_values, benchmark, known_now=False)
     if not state.is_known_now:

@@ -12,7 +12,6 @@ import polars as pl
 
 from navbook.types import COUNTED, Grade
 
-OWN = "own"     # the benchmark that an account is measured by, in tables that know several
 DRAWN = 1500    # points a chart draws of one line at most
 
 

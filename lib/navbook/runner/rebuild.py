@@ -11,9 +11,7 @@ from navbook import schemas
 from navbook.compute import benchmark, cash_flows, performance, valuation
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
-from navbook.types import COUNTED, Grade
-
-OWN = "own"    # the name of the benchmark that an account is measured by
+from navbook.types import COUNTED, OWN_BENCHMARK, Grade
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def read_facts(config: Settings, as_of: str = "now") -> Facts:
 
 def rules_of(config: Settings, account: str) -> benchmark.Rules:
     """The benchmark that `account` is measured by."""
-    return _rules(OWN, config.benchmark_of(account))
+    return _rules(OWN_BENCHMARK, config.benchmark_of(account))
 
 
 def _rules(name: str, section: Benchmark) -> benchmark.Rules:
