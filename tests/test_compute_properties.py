@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import START, World, at
 
 from navbook.compute import valuation
 from navbook.runner import rebuild
 from navbook.settings import STABLECOINS, Benchmark, Rebalance, Settings
 from navbook.types import FlowKind
+from worlds import START, World, at
 
 getcontext().prec = 50
 CONFIG = Settings(benchmark=Benchmark(rebalance=Rebalance(weekday=2, hour=9)))
@@ -28,13 +28,13 @@ class Walk(World):
     def price(self, symbol: str, time: datetime) -> Decimal:
         start = {"BTCUSDT": 50_000, "ETHUSDT": 2500}[symbol]
         minutes = int((time - START).total_seconds() // 60)
-        wave = random.Random(f"{symbol} {minutes // 240}").uniform(0.7, 1.4)    # noqa: S311
+        wave = random.Random(f"{symbol} {minutes // 240}").uniform(0.7, 1.4)
         return (Decimal(start) * Decimal(str(round(wave, 4)))).quantize(Decimal("0.01"))
 
 
 def random_world(seed: int) -> Walk:
     """Two weeks: snapshots every four hours, deposits and withdrawals at any minute, three Wednesdays."""
-    dice = random.Random(seed)    # noqa: S311
+    dice = random.Random(seed)
     world = Walk()
     cash = Decimal(10_000)
     moves = sorted((dice.randrange(0, HOURS * 60), dice.choice([-3000, -500, 250, 4000])) for _ in range(dice.randrange(12)))
@@ -77,7 +77,7 @@ def test_the_fold_equals_a_second_implementation_in_exact_decimals(seed):
     world = random_world(seed)
     answers = rebuild.compute(world.facts(), CONFIG)
     for hour in (0, 96, 200, HOURS):
-        units, value = by_hand(world, at(hour))
+        _units, value = by_hand(world, at(hour))
         stored = answers["benchmark_values"].filter(pl.col("time") == at(hour))["value"].item()
         assert stored == pytest.approx(float(value), rel=1e-9, abs=1e-6)
     last = answers["benchmark_journal"].sort("step").group_by("asset").last()
@@ -106,7 +106,7 @@ def test_a45_a_return_ignores_cash_flows(moves):
 @pytest.mark.parametrize("seed", range(5))
 def test_facts_in_any_order_give_the_same_answers(seed):
     facts = random_world(seed).facts()
-    dice = random.Random(seed)    # noqa: S311
+    dice = random.Random(seed)
     shuffled = type(facts)(**{name: frame.sample(fraction=1, shuffle=True, seed=dice.randrange(10**6))
                               for name, frame in vars(facts).items()})
     first, second = (rebuild.compute(each, CONFIG) for each in (facts, shuffled))

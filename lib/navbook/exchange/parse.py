@@ -60,8 +60,9 @@ def uid(payload: Any) -> int | None:
 def funding_balances(payload: Any, account: str, time: datetime) -> pl.DataFrame:
     """BALANCES of `POST /sapi/v1/asset/get-funding-asset`: free + locked + freeze + withdrawing."""
     def row(balance: Any) -> tuple[Any, ...] | None:
-        parts = [amount(balance.get(part, "0")) for part in ("free", "locked", "freeze", "withdrawing")]
-        return _balance(account, time, Wallet.FUNDING, text(balance["asset"]), total(*parts), parts[3])
+        locked, freeze, withdrawing = (amount(balance.get(part, "0")) for part in ("locked", "freeze", "withdrawing"))
+        return _balance(account, time, Wallet.FUNDING, text(balance["asset"]),
+                        total(amount(balance["free"]), locked, freeze, withdrawing), withdrawing)
 
     return _frame(schemas.BALANCES, "POST /sapi/v1/asset/get-funding-asset", payload, row)
 
@@ -124,7 +125,7 @@ def deposits(payload: Any, account: str, seen_at: datetime) -> pl.DataFrame:
         inserted = from_ms(deposit["insertTime"])
         completed = given(deposit.get("completeTime"))
         status = DEPOSIT_STATUS.get(integer(deposit["status"]), FlowStatus.PENDING)
-        return (account, "deposit", text(deposit["id"]), from_ms(completed) if completed else inserted, inserted,
+        return (account, "deposit", identity(deposit["id"]), from_ms(completed) if completed else inserted, inserted,
                 FlowKind.DEPOSIT, text(deposit["coin"]), moved(deposit["amount"]), ZERO, status,
                 _internal(deposit), _transaction(deposit), seen_at)
 
@@ -137,7 +138,7 @@ def withdrawals(payload: Any, account: str, seen_at: datetime) -> pl.DataFrame:
         applied = from_text(withdrawal["applyTime"])
         completed = given(withdrawal.get("completeTime"))
         status = WITHDRAWAL_STATUS.get(integer(withdrawal["status"]), FlowStatus.PENDING)
-        return (account, "withdrawal", text(withdrawal["id"]), from_text(completed) if completed else applied,
+        return (account, "withdrawal", identity(withdrawal["id"]), from_text(completed) if completed else applied,
                 applied, FlowKind.WITHDRAWAL, text(withdrawal["coin"]), moved(withdrawal["amount"]),
                 moved(given(withdrawal.get("transactionFee")) or "0"), status,
                 _internal(withdrawal), _transaction(withdrawal), seen_at)
@@ -190,7 +191,7 @@ def amount(value: Any) -> Decimal:
         number = Decimal(str(value)).quantize(SMALLEST, context=EXACT)
     except InvalidOperation:
         raise ValueError(f"{_shown(value)} is not an amount") from None
-    if not abs(number) < LARGEST:
+    if not number.is_finite() or abs(number) >= LARGEST:
         raise ValueError(f"{_shown(value)} is not an amount")
     return number
 
@@ -212,17 +213,21 @@ def total(*amounts: Decimal) -> Decimal:
 
 
 def text(value: Any) -> str:
-    """A name or an id; ids may come as numbers."""
-    told = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(told, str) or not told:
+    """A name: of an asset, a pair, a person."""
+    if not isinstance(value, str) or not value:
         raise ValueError(f"{_shown(value)} is not a name")
-    told.encode()    # half a surrogate pair fails here, with a ValueError
-    return told
+    value.encode()    # half a surrogate pair fails here, with a ValueError
+    return value
+
+
+def identity(value: Any) -> str:
+    """An id, which may come as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
 def integer(value: Any) -> int:
     """A whole number that came as a number or as text."""
-    vast = isinstance(value, Decimal) and not abs(value) < LARGEST    # int() would write out all its zeros
+    vast = isinstance(value, Decimal) and value.adjusted() > 20    # int() would write out all its zeros
     if isinstance(value, bool) or vast or (number := int(value)) != (number if isinstance(value, str) else value):
         raise ValueError(f"{_shown(value)} is not a whole number")
     return number
@@ -258,12 +263,12 @@ def _internal(row: Any) -> bool:
 
 def _transaction(row: Any) -> str | None:
     found = row.get("txId")
-    return None if found is None else text(found) if found != "" else ""
+    return found if found in (None, "") else identity(found)
 
 
 def _sub_flow(account: str, transfer_id: Any, time_ms: Any, receives: bool, asset: Any, quantity: Any,
               status: Any, seen_at: datetime) -> tuple[Any, ...]:
-    time, number = from_ms(time_ms), text(transfer_id)
+    time, number = from_ms(time_ms), identity(transfer_id)
     kind = FlowKind.SUB_DEPOSIT if receives else FlowKind.SUB_WITHDRAWAL
     return (account, "sub_transfer", number, time, time, kind, text(asset), moved(quantity), ZERO,
             SUB_STATUS.get(text(status).upper(), FlowStatus.PENDING), True, number, seen_at)

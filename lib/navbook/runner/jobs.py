@@ -26,6 +26,8 @@ from navbook.store import tables
 
 TALKS_TO_EXCHANGE = frozenset({"collect"})    # every other job's kernel gets no key at all
 PINNED = frozenset({"benchmark"})             # reads what its record says; publish reads what it just wrote
+AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.rebuild",
+         "publish": "navbook.runner.pages"}    # what each notebook imports
 PACKAGES = ("papermill", "polars", "deltalake", "duckdb", "python-binance", "altair")
 
 
@@ -69,7 +71,7 @@ def run(config: Settings, job: str, account: str = "all", **parameters: Any) -> 
                     tables_read=tables.versions(config.location))
     record.write(folder)
     try:
-        with kernels.kernel(kernel_environment(config, record, folder), config.base) as manager:
+        with kernels.kernel(kernel_environment(config, record, folder), config.base, AHEAD[job]) as manager:
             from navbook.publish import render  # noqa: F401  (`_end` needs it; here the kernel starts meanwhile)
             kernels.execute(manager, NOTEBOOKS / f"{job}.ipynb", folder / "notebook.ipynb", given)
         record.status = "ok"

@@ -44,8 +44,10 @@ def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> d
 
 
 @contextmanager
-def kernel(variables: Mapping[str, str], folder: Path) -> Iterator[KernelManager]:
+def kernel(variables: Mapping[str, str], folder: Path, ahead: str) -> Iterator[KernelManager]:
     """A running kernel whose environment is exactly `variables`; killed with the block.
+
+    ahead  a module that the notebook will want: imported while this process imports papermill
 
     It is spoken to through sockets in a folder that only this user may enter, not through TCP.
     """
@@ -54,7 +56,8 @@ def kernel(variables: Mapping[str, str], folder: Path) -> Iterator[KernelManager
     with tempfile.TemporaryDirectory(prefix="navbook-kernel-") as sockets:    # short: a socket's path has 107 bytes
         manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(sockets) / "socket"),
                                 connection_file=str(Path(sockets) / "connection.json"))
-        manager.start_kernel(env=dict(variables), cwd=str(folder))
+        warm = f"--IPKernelApp.exec_lines=_ = __import__({ahead!r})"
+        manager.start_kernel(env=dict(variables), cwd=str(folder), extra_arguments=[warm])
         try:
             yield manager
         finally:

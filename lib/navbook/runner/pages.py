@@ -32,8 +32,8 @@ def publish(config: Settings, account: str = "all") -> list[Path]:
     accounts = tables.read(config.location, schemas.ACCOUNTS, account=account).sort("id")["account"]
     pages = [("portfolio", f"portfolio-{name}", {"account": name}) for name in accounts]
     run = {"NAVBOOK_RUN": os.environ.get("NAVBOOK_RUN", "")}
-    with (tempfile.TemporaryDirectory() as aside,
-          kernels.kernel(kernels.variables(config, Path(aside)) | run, config.base) as manager):    # one for all
+    with (tempfile.TemporaryDirectory() as aside,    # one kernel for all pages: it takes seconds to start
+          kernels.kernel(kernels.variables(config, Path(aside)) | run, config.base, "navbook.publish.charts") as manager):
         return [_page(config, manager, dashboard, name, parameters, Path(aside))
                 for dashboard, name, parameters in [*pages, ("index", "index", {})]]
 
