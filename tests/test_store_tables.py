@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import select
 import subprocess
@@ -121,7 +122,7 @@ BATCHES = st.lists(st.lists(CELLS, max_size=5, unique_by=lambda cell: cell[:2]),
 
 
 @given(BATCHES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a27_the_newest_row_is_what_was_said_last(batches):
     """Whatever came in which order, how often, and by which clock."""
     newest, said = {}, []
@@ -142,7 +143,7 @@ def test_a27_the_newest_row_is_what_was_said_last(batches):
 
 
 @given(st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a27_batches_in_any_order_with_repeats_give_the_same_rows(data):
     facts = [price(number, symbol, time=at(number), seen=at(number)) for number in range(3) for symbol in "AB"]
     batches = [*data.draw(st.lists(st.lists(st.sampled_from(facts), unique=True, max_size=6), max_size=4)), facts]
@@ -317,7 +318,7 @@ def test_a_pinned_version_that_is_gone_is_named(location, monkeypatch):
 
 # -- places ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("folder", [
-    "it's mine", 'say "yes"', "Jürgens Käse", "a#b", "50%", "a;b DROP", "{x}", "~tilde", "price=7", "a&b+c", "🙂", "-rf",
+    "it's mine", 'say "yes"', "Jürgens Käse 🙂", "a#b", "50%", "a;b {x}", "price=7", "-rf &+~",
 ])
 def test_any_ordinary_folder_holds_a_store(tmp_path, folder):
     location = str(tmp_path / folder / "sandbox")
@@ -410,7 +411,8 @@ print(reads, flush=True)
 
 def start(program: str, location: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", program, location], text=True, stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**os.environ, "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"})
 
 
 def tell(process: subprocess.Popen[str], word: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,15 @@ def publish(config: Settings, account: str = "all") -> list[Path]:
     """
     accounts = tables.read(config.location, schemas.ACCOUNTS, account=account).sort("id")["account"]
     pages = [("portfolio", f"portfolio-{name}", {"account": name}) for name in accounts]
-    run = {"NAVBOOK_RUN": os.environ.get("NAVBOOK_RUN", "")}
-    with (tempfile.TemporaryDirectory() as aside,    # one kernel for all pages: it takes seconds to start
-          kernels.kernel(kernels.variables(config, Path(aside)) | run, config.base, "navbook.publish.charts") as manager):
+    with tempfile.TemporaryDirectory() as aside, _kernel(config, Path(aside)) as manager:
         return [_page(config, manager, dashboard, name, parameters, Path(aside))
                 for dashboard, name, parameters in [*pages, ("index", "index", {})]]
+
+
+def _kernel(config: Settings, aside: Path) -> AbstractContextManager[KernelManager]:
+    """One for all pages: it takes seconds to start. Pages name the run that publishes them."""
+    run = {"NAVBOOK_RUN": os.environ.get("NAVBOOK_RUN", "")}
+    return kernels.kernel(kernels.variables(config, aside) | run, config.base, "navbook.publish.charts")
 
 
 def _page(config: Settings, manager: KernelManager, dashboard: str, name: str, parameters: dict[str, str],

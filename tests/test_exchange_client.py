@@ -1,0 +1,488 @@
+"""Every host by the environment; a read is tried again while nothing happened; no secret is ever told."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+from binance.async_client import AsyncClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchanges import START, babbling, canned, keys_of, local_binance, nobody, says, talk
+from navbook.errors import AnswerUnreadable, ExchangeError, ExchangeUnavailable, RequestRejected, SettingsInvalid
+from navbook.exchange import client, fetch, gather
+from navbook.exchange.client import Answer
+from navbook.types import Environment
+
+NOWHERE = "not-in-this-environment.invalid"
+TIME, ACCOUNT = "/api/v3/time", "/api/v3/account"
+DEPOSITS, SUB_HISTORY = "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/sub-account/transfer/subUserHistory"
+DEMO = {"demo-api.binance.com", "demo-fapi.binance.com", "demo-dapi.binance.com"}
+
+
+@pytest.fixture(scope="module")
+def running():
+    with local_binance() as binance:
+        yield binance
+
+
+@pytest.fixture
+def binance(running):
+    running.fresh()
+    return running
+
+
+@pytest.fixture(autouse=True)
+def no_backoff(monkeypatch):
+    """What the host itself asks for is still waited for."""
+    monkeypatch.setattr(client, "wait_random_exponential", lambda **_: lambda state: 0.01)
+
+
+@pytest.fixture
+def reader(binance):
+    """An account that may be read."""
+    return binance.account({"spot": {"USDT": "5"}})
+
+
+def server_time(exchange):
+    return exchange.ask("GET /api/v3/time", exchange.wire.get_server_time)
+
+
+# -- hosts --------------------------------------------------------------------------------------------------------
+def hosts(environment: Environment, url: str | None = None) -> dict[str, str]:
+    """The host behind every attribute, derived address and socket of a client."""
+    async def addresses(exchange):
+        wire = exchange.wire
+        found = {name: getattr(wire, name) for name in dir(wire) if name.endswith("_URL")}
+        made = {"api": wire._create_api_uri, "margin": wire._create_margin_api_uri, "papi": wire._create_papi_api_uri,
+                "website": wire._create_website_uri, "futures": wire._create_futures_api_uri,
+                "futures data": wire._create_futures_data_api_uri, "coin": wire._create_futures_coin_api_url,
+                "coin data": wire._create_futures_coin_data_api_url, "options": wire._create_options_api_uri}
+        assert {name for name in dir(wire) if name.startswith("_create_")} == {call.__name__ for call in made.values()}
+        found |= {name: call("x") for name, call in made.items()}
+        return found | {"ws_api": wire.ws_api._url, "ws_future": wire.ws_future._url}
+
+    async def built():
+        async with client.connect(environment, url) as exchange:
+            return await addresses(exchange)
+
+    found = asyncio.run(built())
+    assert set(found) >= {name for name in dir(AsyncClient) if name.endswith("_URL")}
+    return {name: urlsplit(address).hostname for name, address in found.items()}
+
+
+def test_a_sandbox_knows_no_other_host():
+    found = hosts(Environment.SANDBOX, "http://127.0.0.1:8600/")
+    assert set(found.values()) == {"127.0.0.1", NOWHERE}
+    assert {found[name] for name in ("api", "margin", "futures", "coin", "papi", "futures data")} == {"127.0.0.1"}
+
+
+def test_b6_the_testnet_knows_no_production_host():
+    """Neither where python-binance's own switches would leave one: /sapi, /papi, options, sockets."""
+    found = hosts(Environment.TESTNET)
+    assert set(found.values()) == {*DEMO, NOWHERE}
+    assert {found[name] for name in ("margin", "papi", "options", "website", "ws_api", "ws_future")} == {NOWHERE}
+    assert (found["api"], found["futures"], found["coin"]) == (
+        "demo-api.binance.com", "demo-fapi.binance.com", "demo-dapi.binance.com")
+
+
+def test_live_is_exactly_production():
+    urls = client.base_urls(Environment.LIVE, "http://127.0.0.1:8600")
+    known = {name: urls[name] for name in urls if NOWHERE not in urls[name]}
+    assert known == {name: getattr(AsyncClient, name).format("", "com") if name in ("API_URL", "MARGIN_API_URL")
+                     else getattr(AsyncClient, name).format("com") for name in known}
+    assert set(known) == {"API_URL", "MARGIN_API_URL", "FUTURES_URL", "FUTURES_DATA_URL", "FUTURES_COIN_URL",
+                          "FUTURES_COIN_DATA_URL", "PAPI_URL"}
+    assert set(hosts(Environment.LIVE).values()) == {
+        "api.binance.com", "fapi.binance.com", "dapi.binance.com", "papi.binance.com", NOWHERE}
+
+
+@pytest.mark.parametrize("address", [
+    "https://api.binance.com", "https://fapi.binance.com:443/", "http://API.Binance.COM", "https://api1.binance.com",
+    "https://binance.us", "https://testnet.binancefuture.com", "https://user@api.binance.com/", "https://demo-api.binance.com",
+])
+def test_no_host_of_binance_passes_for_a_sandbox(address):
+    with pytest.raises(SettingsInvalid, match="a host of Binance"):
+        client.base_urls(Environment.SANDBOX, address)
+
+
+@pytest.mark.parametrize("address", [None, "", "127.0.0.1:8600", "/tmp"])
+def test_a_sandbox_needs_an_address(address):
+    with pytest.raises(SettingsInvalid, match="needs the address of a sandbox"):
+        client.base_urls(Environment.SANDBOX, address)
+
+
+@pytest.mark.parametrize("address", ["http://binance-sandbox:8600", "http://binance:1", "http://my.binance.example.org/x/"])
+def test_a_sandbox_may_have_any_other_name(address):
+    assert client.base_urls(Environment.SANDBOX, address)["FUTURES_URL"] == f"{address.rstrip('/')}/fapi"
+
+
+# -- what is tried again ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fault", [
+    pytest.param({"status": 500, "code": -1000}, id="an error of theirs"),
+    pytest.param({"status": 503, "mode": "html"}, id="a page of a gateway"),
+    pytest.param({"status": 408, "code": -1007}, id="their own time-out"),
+    pytest.param({"status": 400, "code": -1001}, id="nothing happened, whatever the status"),
+    pytest.param({"mode": "truncated"}, id="half an answer"),
+    pytest.param({"mode": "drop"}, id="a connection that broke"),
+])
+def test_one_bad_answer_is_forgotten(binance, reader, fault):
+    binance.fault(ACCOUNT, **fault)
+    answer = binance.talk(fetch.spot_account, reader)
+    assert answer.payload["balances"] == [{"asset": "USDT", "free": "5.00000000", "locked": "0.00000000"}]
+    assert len(binance.asked(ACCOUNT)) == 2
+
+
+@pytest.mark.parametrize(("fault", "told"), [
+    ({"status": 500, "code": -1000}, r"HTTP 500 \(-1000\), An unknown error"),
+    ({"status": 502, "mode": "html"}, r"HTTP 502\."),
+    ({"status": 408, "code": -1007}, r"HTTP 408 \(-1007\)"),
+    ({"mode": "truncated"}, "its answer is not JSON"),
+    ({"mode": "drop"}, "Server disconnected"),
+])
+def test_a_bad_answer_that_stays_is_told_with_its_endpoint(binance, reader, fault, told):
+    binance.fault(ACCOUNT, count=99, **fault)
+    with pytest.raises(ExchangeUnavailable, match=rf"^GET /api/v3/account could not be reached: {told}") as caught:
+        binance.talk(fetch.spot_account, reader)
+    assert caught.value.endpoint == "GET /api/v3/account"
+    assert ".." not in str(caught.value)
+    assert len(binance.asked(ACCOUNT)) in (client.TRIES, 2 * client.TRIES), "aiohttp repeats a GET that was cut off itself"
+
+
+def test_a_slow_answer_is_not_waited_for(binance, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT_S", 0.2)
+    binance.fault(TIME, delay_ms=600)
+    assert binance.talk(server_time).payload["serverTime"]
+    binance.fault(TIME, delay_ms=600, count=3)
+    with pytest.raises(ExchangeUnavailable, match="no answer in time"):
+        binance.talk(server_time)
+
+
+def test_429_waits_as_long_as_it_is_told(binance):
+    binance.fault(TIME, status=429, retry_after=1)
+    began = time.monotonic()
+    assert binance.talk(server_time).payload["serverTime"]
+    assert time.monotonic() - began >= 1
+    assert len(binance.asked(TIME)) == 2
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, client.LONGEST_WAIT_S + 1), (418, 120), (418, 1)])
+def test_a_ban_and_a_long_wait_end_the_run(binance, status, told):
+    """418 comes from going on after a 429: every further request makes it longer."""
+    binance.fault("/*", status=status, retry_after=told, count=9)
+    began = time.monotonic()
+    with pytest.raises(ExchangeUnavailable, match=rf"HTTP {status} \(-1003\), Too much request weight") as caught:
+        binance.talk(server_time)
+    assert caught.value.retry_after == told
+    assert time.monotonic() - began < 1
+    assert len(binance.asked()) == 1
+
+
+@pytest.mark.parametrize("fault", [
+    {"status": 400, "code": -1121}, {"status": 401, "code": -2015}, {"status": 403, "mode": "html"},
+    {"status": 404, "mode": "html"}, {"status": 451, "mode": "html"},
+], ids=str)
+def test_what_binance_refuses_is_not_asked_again(binance, reader, fault):
+    binance.fault(ACCOUNT, count=9, **fault)
+    with pytest.raises(RequestRejected, match="GET /api/v3/account was refused") as caught:
+        binance.talk(fetch.spot_account, reader)
+    assert (caught.value.code, caught.value.status) == (fault.get("code", 0), fault["status"])
+    assert len(binance.asked(ACCOUNT)) == 1
+
+
+@pytest.mark.parametrize("status", [403, 451])
+def test_b48_a_page_in_place_of_an_answer_means_the_region(binance, status):
+    binance.fault(TIME, status=status, mode="html")
+    with pytest.raises(RequestRejected, match=f"HTTP {status}: Binance does not serve this network or region"):
+        binance.talk(server_time)
+
+
+# -- keys and clocks ------------------------------------------------------------------------------------------------
+def test_a64_an_unknown_key_is_told_with_what_to_check(binance):
+    with pytest.raises(RequestRejected, match=r"\(-2015\): .* Check the key, its IP list and its permissions\."):
+        binance.talk(fetch.spot_account, "nobody")
+
+
+def test_a64_a_wrong_secret_is_told_with_what_to_check(binance, reader):
+    with pytest.raises(RequestRejected, match=r"\(-1022\): .* Check that the API secret belongs to the key\."):
+        talk(binance.url, fetch.spot_account, keys_of(reader, secret="another secret"))
+
+
+def test_a64_a_key_of_another_environment_is_told(binance, reader):
+    binance.fault(ACCOUNT, code=-2008, msg="Invalid Api-Key ID.")
+    with pytest.raises(RequestRejected, match=r"\(-2008\): Invalid Api-Key ID\. The key is of another environment"):
+        binance.talk(fetch.spot_account, reader)
+
+
+@pytest.mark.parametrize("moved", [timedelta(hours=1), timedelta(days=-30), timedelta(seconds=20)])
+def test_a_clock_that_moved_is_asked_for_and_followed(binance, reader, moved):
+    async def conversation(exchange):
+        before = exchange.wire.timestamp_offset
+        binance.clock(START + moved)
+        await fetch.spot_account(exchange)
+        return exchange.wire.timestamp_offset - before
+
+    assert binance.talk(conversation, reader) == pytest.approx(moved / timedelta(milliseconds=1), abs=2000)
+    assert binance.asked() == [TIME, ACCOUNT, TIME, ACCOUNT]
+
+
+def test_a_clock_that_never_agrees_is_told(binance, reader):
+    binance.fault(ACCOUNT, code=-1021, count=9)
+    with pytest.raises(ExchangeUnavailable, match=r"its clock and ours still disagree \(-1021\)"):
+        binance.talk(fetch.spot_account, reader)
+    assert len(binance.asked(ACCOUNT)) == client.TRIES
+
+
+def test_asking_for_the_time_never_asks_for_the_time_first(binance, reader):
+    binance.fault("/*", code=-1021, count=99)
+    with pytest.raises(RequestRejected, match=r"GET /api/v3/time was refused \(-1021\)"):
+        binance.talk(fetch.spot_account, reader)
+    assert binance.asked() == [TIME]
+
+
+def test_the_exchanges_time_is_ours(binance):
+    assert binance.talk(lambda exchange: exchange.synchronise()) == START
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"serverTime": null}', b'{"serverTime": "soon"}', b'{"serverTime": 1e99}',
+                                  b"5", b'{"serverTime": NaN}', b'{"serverTime": 1e999}', b""])
+def test_a_time_that_is_none_is_refused(body):
+    with canned(says(200, body)) as (url, _), pytest.raises(AnswerUnreadable, match="GET /api/v3/time"):
+        talk(url, lambda exchange: exchange.synchronise())
+
+
+# -- servers that are not Binance -------------------------------------------------------------------------------------
+def test_nobody_listening_is_one_sentence():
+    url = nobody()
+    with pytest.raises(ExchangeUnavailable) as caught:
+        talk(url, server_time)
+    assert re.fullmatch(r"GET /api/v3/time could not be reached: Cannot connect to host 127\.0\.0\.1:\d+ .*"
+                        r"\. Nothing was done; try again later\.", str(caught.value))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    with canned(says(status, b"", Location="/elsewhere")) as (url, asked):
+        with pytest.raises(RequestRejected, match=f"HTTP {status}: redirects are not followed"):
+            talk(url, server_time)
+        assert asked == [TIME]
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500])
+@pytest.mark.parametrize("body", [
+    b"[]", b'"x"', b"null", b"5", b"{}", b'{"code": "abc", "msg": 5}', b'{"code": null}', b'{"code": {}, "msg": []}', b"",
+    b"\xff\xfe\x00", b"<html>", b"[" * 100_000, b'{"code": 1e999}', b'{"code": -1003}',
+], ids=lambda body: repr(body)[:20])
+def test_an_error_of_any_form_is_one_of_ours(monkeypatch, status, body):
+    monkeypatch.setattr(client, "TRIES", 1)
+    with canned(says(status, body)) as (url, _), pytest.raises(ExchangeError, match="GET /api/v3/time") as caught:
+        talk(url, server_time)
+    assert "None" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b"nul"],
+                         ids=lambda body: repr(body)[:20])
+def test_a_success_that_is_not_json_is_no_answer(monkeypatch, body):
+    monkeypatch.setattr(client, "TRIES", 1)
+    with canned(says(200, body)) as (url, _), pytest.raises(ExchangeUnavailable, match="its answer is not JSON"):
+        talk(url, server_time)
+
+
+def test_an_answer_keeps_its_words_and_its_digits():
+    body = b'{"price": 0.1000000000000000055511151231257827, "name": "\xe2\x93\xa2"}'
+    with canned(says(200, body)) as (url, _):
+        answer = talk(url, server_time)
+    assert answer.body == body.decode()
+    assert str(answer.payload["price"]) == "0.1000000000000000055511151231257827"
+
+
+@pytest.mark.parametrize("told", ["0", "7", "soon", "-1", "1.5", "²", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_retry_after_is_a_number_or_nothing(monkeypatch, told):
+    monkeypatch.setattr(client, "TRIES", 1)
+    with canned(says(429, b"{}", Retry_After=told.encode().decode("latin-1"))) as (url, _), pytest.raises(ExchangeUnavailable) as caught:
+        talk(url, server_time)
+    assert caught.value.retry_after == (float(told) if told in ("0", "7") else None)
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+def assert_tells_no_secret(*things: object) -> None:
+    for thing in things:
+        for told in (str(thing), repr(thing), str(getattr(thing, "args", "")), str(vars(thing) if hasattr(thing, "__dict__") else "")):
+            assert not re.search(r"key-of-|secret-of-|signature|[0-9a-f]{64}", told), told
+
+
+def echo(path, headers):
+    """What a careless proxy says: everything that it was sent."""
+    said = f"{path} {headers} http://x{path}".replace('"', "'")
+    return 400, b'{"code": -9, "msg": "%s"}' % said.encode(), {}
+
+
+@pytest.mark.parametrize("server", [
+    pytest.param(lambda: canned(echo), id="a server that echoes"),
+    pytest.param(lambda: canned(lambda path, sent: (500, echo(path, sent)[1], {})), id="one that fails and echoes"),
+    pytest.param(lambda: canned(lambda path, sent: (200, str((path, sent)).encode(), {})), id="a page that echoes"),
+    pytest.param(lambda: canned(lambda path, sent: (302, b"", {"Location": path})), id="a redirect"),
+    pytest.param(lambda: babbling(b"HTTP/9 what\r\n\r\n"), id="no HTTP at all"),
+    pytest.param(lambda: babbling(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), id="broken HTTP"),
+    pytest.param(lambda: babbling(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"), id="less than announced"),
+    pytest.param(lambda: babbling(b""), id="silence"),
+])
+def test_no_error_tells_a_key_or_a_signature(monkeypatch, server):
+    monkeypatch.setattr(client, "TRIES", 1)
+
+    async def refused(exchange):
+        with pytest.raises(ExchangeError, match=r"could not be reached|was refused") as caught:
+            await exchange.ask("GET /api/v3/account", exchange.wire.get_account)
+        return caught.value
+
+    async def conversation():
+        async with client.connect(Environment.SANDBOX, url, keys_of("main")) as exchange:
+            assert_tells_no_secret(exchange)
+            return await refused(exchange)
+
+    with server() as found:
+        url = found if isinstance(found, str) else found[0]
+        problem = asyncio.run(conversation())
+    assert_tells_no_secret(problem)
+    assert problem.__suppress_context__
+    assert len(str(problem)) < 400
+
+
+def test_nothing_that_is_kept_tells_a_key_or_a_signature(binance, reader):
+    async def conversation(exchange):
+        reading = gather.Reading(reader, START)
+        await gather.wallets(exchange, reading, ("USDT",), ())
+        await gather.cash_flows(exchange, reading, START - timedelta(days=1), is_sub=False)
+        return reading
+
+    reading = binance.talk(conversation, reader)
+    assert len(reading.answers) >= 6
+    assert_tells_no_secret(reading, *(answer for _, answer in reading.answers), reading.responses.write_csv(), keys_of(reader))
+
+
+def test_a_key_that_cannot_be_sent_is_no_answer_of_theirs(binance):
+    """A line break in a header: nothing was sent."""
+    with pytest.raises(ExchangeUnavailable, match="header") as caught:
+        talk(binance.url, fetch.spot_account, keys_of("a\nb"))
+    assert_tells_no_secret(caught.value)
+
+
+# -- windows and pages --------------------------------------------------------------------------------------------
+TIMES = st.datetimes(datetime(2017, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
+SPANS = st.timedeltas(timedelta(0), timedelta(days=900))
+LONGEST = st.sampled_from((fetch.HISTORY_WINDOW, fetch.TRANSFER_WINDOW, fetch.SUB_WINDOW))
+
+
+@given(TIMES, SPANS, LONGEST)
+def test_windows_cover_the_span_without_a_hole(since, span, longest):
+    windows = list(fetch.windows(since, since + span, longest))
+    assert windows[0][0] == since
+    assert windows[-1][1] == since + span
+    assert all(earlier[1] == later[0] for earlier, later in pairwise(windows))
+    for start, end in windows:
+        asked = fetch.milliseconds(end) - fetch.milliseconds(start)
+        assert 0 <= asked <= longest / timedelta(milliseconds=1), "in the milliseconds that are sent, too"
+    assert len(windows) <= span / longest + 1
+
+
+def test_windows_stay_below_what_binance_allows():
+    assert timedelta(days=90) > fetch.HISTORY_WINDOW
+    assert timedelta(days=7) > fetch.TRANSFER_WINDOW
+    assert timedelta(days=30) > fetch.SUB_WINDOW
+
+
+@given(TIMES)
+def test_milliseconds_are_exact(time):
+    assert fetch.milliseconds(time) == int(time.timestamp()) * 1000 + time.microsecond // 1000
+
+
+def test_a6_a_long_look_back_is_asked_for_in_windows(binance, reader):
+    answers = binance.talk(lambda exchange: fetch.deposits(exchange, START - timedelta(days=300), START), reader)
+    assert len(answers) == len(binance.asked(DEPOSITS)) == 4
+
+
+def ids(answers: list[Answer]) -> list[str]:
+    return [row["id"] for answer in answers for row in answer.payload]
+
+
+def test_more_deposits_than_a_page_holds_are_all_read(binance, reader):
+    for number in range(1050):
+        binance.event("deposit", reader, START - timedelta(minutes=number), asset="USDT", amount="1", id=f"{reader}-{number}")
+    answers = binance.talk(lambda exchange: fetch.deposits(exchange, START - timedelta(days=80), START), reader)
+    assert [len(answer.payload) for answer in answers] == [1000, 50]
+    assert sorted(ids(answers)) == sorted(f"{reader}-{number}" for number in range(1050))
+
+
+def test_exactly_a_page_of_withdrawals_asks_for_one_more(binance, reader, monkeypatch):
+    monkeypatch.setattr(fetch, "PAGE", 3)
+    for number in range(3):
+        binance.event("withdrawal", reader, START - timedelta(minutes=number), asset="USDT", amount="1", id=f"{reader}-w{number}")
+    answers = binance.talk(lambda exchange: fetch.withdrawals(exchange, START - timedelta(days=80), START), reader)
+    assert [len(answer.payload) for answer in answers] == [3, 0]
+
+
+def test_more_sub_transfers_than_an_answer_holds_are_asked_for_in_halves(binance):
+    """510 within a minute; each side sees all of them."""
+    main = binance.account({"spot": {"USDT": "1000"}})
+    sub = binance.account(master=main)
+    for number in range(510):
+        binance.event("sub_transfer", main, START - timedelta(milliseconds=100 * number), to=sub, asset="USDT", amount="1")
+    since = START - timedelta(days=30)
+    seen = binance.talk(lambda exchange: fetch.transfers_as_sub(exchange, since, START), sub)
+    assert len({row["tranId"] for answer in seen for row in answer.payload}) == 510
+    assert all(len(answer.payload) < fetch.TRANSFER_PAGE for answer in seen)
+    seen = binance.talk(lambda exchange: fetch.transfers_with_sub(exchange, f"{sub}@example.com", since, START), main)
+    assert len({row["tranId"] for answer in seen for row in answer.payload["result"]}) == 510
+
+
+def test_more_transfers_in_one_millisecond_than_an_answer_holds_are_not_lost_in_silence(binance, monkeypatch):
+    monkeypatch.setattr(fetch, "TRANSFER_PAGE", 2)
+    main = binance.account({"spot": {"USDT": "1000"}})
+    sub = binance.account(master=main)
+    for _ in range(3):
+        binance.event("sub_transfer", main, START - timedelta(minutes=1), to=sub, asset="USDT", amount="1")
+    with pytest.raises(AnswerUnreadable, match="no more than 2 transfers of one millisecond"):
+        binance.talk(lambda exchange: fetch.transfers_as_sub(exchange, START - timedelta(days=1), START), sub)
+
+
+def test_more_sub_accounts_than_a_page_holds_are_all_listed(binance, monkeypatch):
+    monkeypatch.setattr(fetch, "SUB_PAGE", 2)
+    main = binance.account()
+    subs = {f"{binance.account(master=main)}@example.com" for _ in range(5)}
+    listed = binance.talk(fetch.sub_accounts, main)
+    assert [len(answer.payload["subAccounts"]) for answer in listed] == [2, 2, 1]
+    assert {row["email"] for answer in listed for row in answer.payload["subAccounts"]} == subs
+
+
+def test_a_page_that_repeats_itself_ends_the_reading(monkeypatch):
+    """A host that knows no offset would otherwise be asked for ever."""
+    monkeypatch.setattr(fetch, "PAGE", 2)
+    with canned(says(200, b"[1, 2]")) as (url, asked):
+        with pytest.raises(AnswerUnreadable, match="its page 2 repeats the one before"):
+            talk(url, lambda exchange: exchange_deposits(exchange))
+        assert len(asked) == 2
+
+
+async def exchange_deposits(exchange):
+    exchange.wire.API_SECRET = "x"
+    return await fetch.deposits(exchange, START - timedelta(days=1), START)
+
+
+@pytest.mark.parametrize("body", [b"5", b"{}", b"null", b'"x"', b'{"result": 5}'])
+def test_paging_leaves_answers_of_another_form_to_the_parser(body):
+    async def conversation(exchange):
+        exchange.wire.API_SECRET = "x"
+        since = START - timedelta(days=1)
+        return [*await fetch.deposits(exchange, since, START), *await fetch.sub_accounts(exchange),
+                *await fetch.transfers_as_sub(exchange, since, START),
+                *await fetch.transfers_with_sub(exchange, "a@x.com", since, START)]
+
+    with canned(says(200, body)) as (url, _):
+        assert {answer.body for answer in talk(url, conversation)} == {body.decode()}
