@@ -112,7 +112,7 @@ def test_no_host_of_binance_passes_for_a_sandbox(address):
         client.base_urls(Environment.SANDBOX, address)
 
 
-@pytest.mark.parametrize("address", [None, "", "127.0.0.1:8600", "/tmp"])
+@pytest.mark.parametrize("address", [None, "", "127.0.0.1:8600", "/tmp", "http://[x"])
 def test_a_sandbox_needs_an_address(address):
     with pytest.raises(SettingsInvalid, match="needs the address of a sandbox"):
         client.base_urls(Environment.SANDBOX, address)
@@ -285,6 +285,17 @@ def test_an_error_of_any_form_is_one_of_ours(monkeypatch, status, body):
         talk(url, server_time)
     assert "None" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_they_say_becomes_a_part_of_our_sentence(monkeypatch, status):
+    """No escape sequence reaches a terminal, no page fills a log."""
+    monkeypatch.setattr(client, "TRIES", 1)
+    with canned(says(status, b'{"code": -9, "msg": " \\u001b[31mred\\nand  so on.%s "}' % (b" more" * 200))) as (url, _):
+        with pytest.raises(ExchangeError, match=r"-9\).*\[31mred and so on\. more more") as caught:
+            talk(url, server_time)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 320
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b"nul"],

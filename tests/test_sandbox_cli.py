@@ -43,6 +43,8 @@ def test_a_taken_port():
     (["--start", "yesterday"], "--start: 'yesterday' is not an ISO time"),
     (["--candles", "no-such-folder"], "there is no folder no-such-folder"),
     (["--candles", "."], "holds no SYMBOL-1m*.parquet"),
+    (["--scenario", "crash+calm"], "crash and calm are two moods"),
+    (["--scenario", "crash", "--candles", "."], "crash is a mood of generated prices"),
     (["--seed", "-1"], "--seed"),
     (["--speed", "-1"], "--speed"),
     (["--host", "203.0.113.1"], "Cannot listen on 203.0.113.1"),
@@ -64,7 +66,7 @@ ACCOUNT = '[[accounts]]\nname = "a"\napi_key = "k"\napi_secret = "s"\n'
     (ACCOUNT + '[[events]]\nat = "soon"\ntype = "deposit"', "events[0].at: expected an offset"),
     (ACCOUNT + '[[events]]\nat = "1d"\ntype = "deposit"\naccount = "b"\nasset = "BTC"\namount = 1', "events[0].account"),
     (ACCOUNT + '[[events]]\nat = "1d"\ntime = 5\ntype = "deposit"', "events[0].time: a scenario counts from its start"),
-    ("accounts = 5", "accounts: expected [[accounts]] tables"),
+    ("accounts = 5", "accounts: expected [[accounts]] tables"), ('prices = "odd"', "prices: 'odd' is none of calm, bull"),
 ])
 def test_broken_scenarios_name_the_key(failing, tmp_path, text, said):
     file = tmp_path / "mine.toml"
@@ -90,6 +92,16 @@ def test_without_options_there_is_nobody_and_the_wall_clock():
         assert (state["accounts"], state["scenario"], state["seed"], state["candles"]) == ([], None, 1, None)
         assert abs(state["now"] - time.time() * 1000) < 2000
         assert sandbox.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(("arguments", "said"), [([], "this machine only"), (["--host", "0.0.0.0"], "open to the network")])
+def test_it_says_who_can_reach_it(arguments, said):
+    process = subprocess.Popen(command("--port", "0", "--with-parent", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    line = process.stdout.readline()
+    process.stdin.close()
+    process.wait(5)
+    process.stdout.close()
+    assert line.startswith(f"binance_sandbox ({said}) listening on http://")
 
 
 def test_speed():

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from binance_sandbox.candles import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, VOLUME
 from binance_sandbox.generator import DAYS, GENESIS, SYMBOLS, Generator
+from binance_sandbox.moods import MOODS
+from binance_sandbox.scenario import MOOD_NAMES
+from binance_sandbox.world import Options, build_state
 from test_sandbox_support import DAY, HOUR, MINUTE, START, running, started
 
 MINUTES = st.integers(0, DAYS * 1440 - 1)
@@ -110,3 +113,34 @@ def test_prices_do_not_depend_on_the_start():
     with running() as one, running(start=START - 100 * DAY - 7) as two:
         two.set_clock(START)
         assert one.ask("GET", query).raw == two.ask("GET", query).raw
+
+
+@pytest.mark.parametrize(("mood", "low", "high"), [
+    ("bull", 0.15, 2.0), ("bear", -0.7, -0.15), ("crash", -0.75, -0.1), ("sideways", -0.15, 0.15), ("calm", -0.1, 0.1)])
+def test_moods(mood, low, high):
+    """What ninety days bring; the history before is the seed's alone, and coins still move together."""
+    for seed in (1, 2, 3):
+        usual, moody = Generator(seed), Generator(seed, MOODS[mood], START)
+        assert np.array_equal(usual.rows("BTCUSDT", START - 2 * DAY, START), moody.rows("BTCUSDT", START - 2 * DAY, START))
+        closes = {symbol: moody.days(symbol, START, START + 90 * DAY)[:, CLOSE] for symbol in ("BTCUSDT", "ETHUSDT")}
+        first = moody.days("BTCUSDT", START - DAY, START)[0, CLOSE]
+        assert low < closes["BTCUSDT"][-1] / first - 1 < high
+        returns = {symbol: np.diff(np.log(prices)) for symbol, prices in closes.items()}
+        assert np.corrcoef(*returns.values())[0, 1] > 0.5
+        assert (np.abs(returns["BTCUSDT"]).max() > 0.4) == (mood == "crash")
+        dollars = moody.days("USDCUSDT", START, START + 90 * DAY)[:, CLOSE]
+        assert np.abs(dollars - 1).max() < 0.01
+
+
+def test_a_mood_with_accounts(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('prices = "bear"\n[[accounts]]\nname = "a"\napi_key = "k"\napi_secret = "s"\n')
+    for scenario, accounts in (("demo+bear", 3), ("bear+demo", 3), (str(file), 1), ("bear", 0)):
+        state = build_state(Options(scenario=scenario, start=START))
+        assert len(state.ledger.accounts) == accounts
+        assert state.market.source.mood == MOODS["bear"]
+    assert build_state(Options(scenario="demo", start=START)).market.source.mood is None
+
+
+def test_every_mood_has_its_name():
+    assert tuple(MOODS) == MOOD_NAMES

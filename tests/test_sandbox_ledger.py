@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from binance_sandbox.accounts import read_account
-from binance_sandbox.events import read_event
+from binance_sandbox.event_fields import read_event
 from binance_sandbox.fields import Fields
 from binance_sandbox.generator import Generator
 from binance_sandbox.ledger import Ledger, Position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -124,3 +125,31 @@ def test_real_candles_are_served_exactly():
             for row, recorded in zip(served, frame.iter_rows(), strict=True):
                 assert row[0] == int(recorded[0].timestamp() * 1000)
                 assert [Decimal(text) for text in row[1:5]] == [Decimal(repr(value)) for value in recorded[1:5]]
+
+
+HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
+
+
+@pytest.mark.parametrize(("header", "unit"), [pytest.param(False, 1000, id="spot since 2025"), pytest.param(True, 1, id="futures")])
+def test_daily_dumps_as_they_are_downloaded(tmp_path, header, unit):
+    """Binance's own zip of a day: one CSV, no header and microseconds on spot, header and milliseconds on futures."""
+    lines = [f"{(START + minute * MINUTE) * unit},1.5,2.5,0.5,1.75,10,{(START + (minute + 1) * MINUTE) * unit - 1},15,3,5,7,0"
+             for minute in range(3)]
+    with zipfile.ZipFile(tmp_path / "BTCUSDT-1m-2026-06-01.zip", "w") as archive:
+        archive.writestr("BTCUSDT-1m-2026-06-01.csv", "\n".join([HEADER, *lines] if header else lines) + "\n")
+    (tmp_path / "BTCUSDT-1m-2026-06-01.zip.CHECKSUM").write_text("abc  BTCUSDT-1m-2026-06-01.zip")
+    with running("--candles", str(tmp_path), start=START + HOUR) as sandbox:
+        rows = sandbox.get(KLINES, symbol="BTCUSDT", interval="1m", startTime=START, limit=2)
+        assert rows[0] == [START, "1.50000000", "2.50000000", "0.50000000", "1.75000000", "10.00000000", START + MINUTE - 1, "15.00000000",
+                           3, "5.00000000", "7.00000000", "0"]
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"no zip", "BTCUSDT-1m.zip is not a candle file"), (None, "holds 0 .csv files")])
+def test_broken_dumps(tmp_path, capsys, content, said):
+    file = tmp_path / "BTCUSDT-1m.zip"
+    if content is None:
+        zipfile.ZipFile(file, "w").close()
+    else:
+        file.write_bytes(content)
+    assert main(["--port", "0", "--candles", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err

@@ -71,7 +71,8 @@ class Sandbox:
 
     def signed(self, path: str, name: str = "alice", method: str = "GET", **params: Any) -> Answer:
         keys = self.keys.get(name) or self._demo_keys(name)
-        query = urlencode({**params, "timestamp": params.get("timestamp", self.now)})
+        timestamp = params.pop("timestamp", None) or self.now
+        query = urlencode({**params, "timestamp": timestamp})
         signature = digest(keys["api_secret"].encode(), query.encode(), sha256).hex()
         return self.ask(method, f"{path}?{query}&signature={signature}", headers={"X-MBX-APIKEY": keys["api_key"]})
 
@@ -128,7 +129,7 @@ def started(*arguments: str, start: int | None = START) -> Iterator[Sandbox]:
                                stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
-        assert line.startswith("binance_sandbox listening on "), line
+        assert line.startswith("binance_sandbox (this machine only) listening on "), line
         sandbox = Sandbox(line.split()[-1])
         yield sandbox
         sandbox.connection.close()

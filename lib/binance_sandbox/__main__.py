@@ -26,11 +26,15 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("binance_sandbox", description="A local Binance over HTTP.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8600, help="0 takes a free one")
-    parser.add_argument("--scenario", metavar="NAME|FILE.toml", help="accounts and their history; built in: demo")
+    parser.add_argument("--scenario", metavar="NAME|FILE.toml",
+                        help="accounts and their history, a mood of the prices, or both joined by '+'; built in: demo; "
+                             "calm, bull, bear, crash, sideways")
     parser.add_argument("--seed", type=int, default=1, help="of the generated prices")
     parser.add_argument("--start", metavar="ISO", help="set the clock, which then stands still (default: now)")
     parser.add_argument("--speed", type=float, help="sandbox seconds per second")
     parser.add_argument("--candles", type=Path, metavar="FOLDER", help="recorded 1m candles instead of generated ones")
+    parser.add_argument("--older-replies", action="store_true",
+                        help="futures order replies with avgPrice and cumQuote, as before 2026-06-30")
     parser.add_argument("--with-parent", action="store_true", help="stop at the end of stdin")
     return parser
 
@@ -46,7 +50,8 @@ def serve(options: argparse.Namespace) -> None:
     with server.bind(options.host, options.port) as listener:    # first: a taken port should not wait for candles
         start = None if options.start is None else world.read_start(options.start)
         state = world.build_state(world.Options(scenario=options.scenario, seed=options.seed, start=start,
-                                                speed=options.speed, candles=options.candles))
+                                                speed=options.speed, candles=options.candles,
+                                                older_replies=options.older_replies))
         server.run(app.create_app(state), listener, with_parent=options.with_parent)
 
 

@@ -26,7 +26,8 @@ class Account:
 
     name: str
     api_key: str
-    api_secret: str
+    api_secret: str       # empty where there is a public key
+    public_key: str | None    # PEM, RSA or Ed25519
     permissions: dict[str, bool]
     opening: Balances
     master: str | None    # the name of the account that this one is a sub-account of
@@ -45,15 +46,32 @@ def read_account(fields: Fields, created: int) -> Account:
     name = fields.text("name")
     if not NAME.fullmatch(name):
         raise fields.wrong("name", f"expected letters, digits, '_', '.' or '-', got {name!r}")
+    public_key = _public_key(fields)
     account = Account(
-        name=name, api_key=_credential(fields, "api_key"), api_secret=_credential(fields, "api_secret"),
+        name=name, api_key=_credential(fields, "api_key"), public_key=public_key,
+        api_secret=_credential(fields, "api_secret", optional=public_key is not None),
         permissions=_permissions(fields.table("permissions")), opening=_balances(fields.table("balances")),
         master=fields.optional_text("master"), email=fields.text("email", f"{name}@example.com"), created=created)
     fields.done()
     return account
 
 
-def _credential(fields: Fields, key: str) -> str:
+def _public_key(fields: Fields) -> str | None:
+    pem = fields.optional_text("public_key")
+    if pem is not None:
+        # Brings cryptography: for those alone who need it.
+        from .keys import verifier
+
+        try:
+            verifier(pem)
+        except ValueError as error:
+            raise fields.wrong("public_key", f"expected the PEM of an RSA or Ed25519 key ({error})") from None
+    return pem
+
+
+def _credential(fields: Fields, key: str, *, optional: bool = False) -> str:
+    if optional and key not in fields:
+        return ""
     value = fields.text(key)
     if not value.isascii() or not value.isprintable() or " " in value:
         raise fields.wrong(key, "expected printable ASCII without blanks")

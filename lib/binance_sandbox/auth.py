@@ -1,11 +1,15 @@
 """Who is asking: key, then parameters, then timestamp, then signature, then permission.
 
+A secret signs with HMAC-SHA256; an account with a public key is asked for RSA (PKCS#1 v1.5, SHA-256) or Ed25519.
 Source: BINANCE.md sections 2.2, 2.3 and 13 (points 6 to 9).
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
+import re
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from urllib.parse import unquote, unquote_plus
 
@@ -15,26 +19,36 @@ from .errors import WireError, illegal_characters, key_rejected, mandatory
 from .ledger import Ledger
 
 AHEAD_MS = 1000
+PRINTABLE = re.compile(r"[!-~]+")
 DEFAULT_WINDOW_MS, LONGEST_WINDOW_MS = 5000, 60_000
 
 
 def authenticate(ledger: Ledger, clock: Clock, api_key: str | None, query: bytes, body: bytes,
-                 params: dict[str, str]) -> Account:
+                 params: dict[str, str], right: str = "enableReading") -> Account:
     """The account that signed the request; raises `WireError` at the first check that fails."""
     account = account_of(ledger, api_key)
     for name in ("timestamp", "signature"):
         if not params.get(name):
             raise mandatory(name)
     check_timing(params["timestamp"], params.get("recvWindow"), clock)
-    if not signed_by(account.api_secret, query, body, params["signature"]):
+    if not _signed(account, query, body, params["signature"]):
         raise WireError(-1022, "Signature for this request is not valid.")
-    if not account.permissions["enableReading"]:
+    if not (account.permissions["enableReading"] and account.permissions[right]):
         raise key_rejected()
     return account
 
 
+def _signed(account: Account, query: bytes, body: bytes, signature: str) -> bool:
+    if account.public_key is None:
+        return signed_by(account.api_secret, query, body, signature)
+    # Brings cryptography: for those alone who sign so.
+    from .keys import verifier
+
+    return verified(verifier(account.public_key), query, body, signature)
+
+
 def account_of(ledger: Ledger, api_key: str | None) -> Account:
-    if not api_key:
+    if not api_key or not PRINTABLE.fullmatch(api_key):
         raise WireError(-2014, "API-key format invalid.", status=401)
     account = ledger.by_key.get(api_key)
     if account is None:
@@ -71,15 +85,27 @@ def _window(recv_window: str | None) -> float:
 
 
 def signed_by(secret: str, query: bytes, body: bytes, signature: str) -> bool:
-    """Whether `signature` is the HMAC of query and body without it, as sent or percent-decoded.
-
-    python-binance signs before it encodes, everyone else after (BINANCE.md section 2.4).
-    """
-    sent = without_signature(query.decode("latin-1")) + without_signature(body.decode("latin-1"))
+    """Whether `signature` is the HMAC of query and body without it, as sent or percent-decoded."""
     given = signature.lower().encode()
-    if hmac.compare_digest(sign(secret, sent.encode("latin-1")), given):
-        return True
-    return any(hmac.compare_digest(sign(secret, decode(sent).encode()), given) for decode in (unquote, unquote_plus))
+    return any(hmac.compare_digest(sign(secret, text), given) for text in signed_texts(query, body))
+
+
+def verified(verify: Callable[[bytes, bytes], bool], query: bytes, body: bytes, signature: str) -> bool:
+    """The same for a base64 signature that `verify` checks; a "+" that was not encoded arrived as a blank."""
+    try:
+        given = base64.b64decode(signature.replace(" ", "+"), validate=True)
+    except ValueError:
+        return False
+    return any(verify(text, given) for text in signed_texts(query, body))
+
+
+def signed_texts(query: bytes, body: bytes) -> Iterator[bytes]:
+    """What a client may have signed: python-binance signs before it encodes, everyone else after (BINANCE.md
+    section 2.4)."""
+    sent = without_signature(query.decode("latin-1")) + without_signature(body.decode("latin-1"))
+    yield sent.encode("latin-1")
+    for decode in (unquote, unquote_plus):
+        yield decode(sent).encode()
 
 
 def sign(secret: str, text: bytes) -> bytes:

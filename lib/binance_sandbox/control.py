@@ -19,14 +19,16 @@ from .accounts import Account, read_account
 from .candles import CLOSE, COLUMNS, OPEN, OPEN_TIME, QUOTE_VOLUME, TAKER_BASE, TAKER_QUOTE, VOLUME, Rows
 from .clock import MINUTE
 from .errors import BadInput
-from .events import read_event
+from .event_fields import read_event
 from .faults import read_fault
 from .fields import Fields, amount
+from .market import DELISTED, STATUSES
 from .money import plain
 from .pairs import pair_of
 from .state import State
 from .wire import reply
 
+FILTERS = ("tick", "step", "futures_tick", "futures_step", "futures_min_notional")
 Control = Callable[[State, Fields], Any]
 
 
@@ -35,6 +37,7 @@ async def answer(state: State, control: Control, request: Request) -> Response:
     try:
         body = await request.body()
         fields = Fields(json.loads(body, parse_float=Decimal) if body else {})
+        state.futures.advance(state.clock.now())
         return reply(control(state, fields))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         return reply({"error": f"body: is not JSON ({error})", "key": "body"}, 400)
@@ -58,8 +61,8 @@ def _show_account(state: State, account: Account, now: int) -> dict[str, Any]:
                   "entry_price": plain(position.entry), "update_time": position.updated}
                  for _, position in sorted(holdings.positions.items()) if position.amount]
     return {"name": account.name, "uid": account.uid, "email": account.email, "api_key": account.api_key,
-            "api_secret": account.api_secret, "master": account.master, "permissions": account.permissions,
-            "balances": balances, "positions": positions}
+            "api_secret": account.api_secret, "public_key": account.public_key, "master": account.master,
+            "permissions": account.permissions, "balances": balances, "positions": positions}
 
 
 def show_requests(state: State, fields: Fields) -> list[dict[str, Any]]:
@@ -67,7 +70,7 @@ def show_requests(state: State, fields: Fields) -> list[dict[str, Any]]:
 
 
 def set_clock(state: State, fields: Fields) -> dict[str, Any]:
-    """`now` sets it, `advance_ms` moves it; both may go back."""
+    """`now` sets it, `advance_ms` moves it; both may go back, but not behind what a futures order did."""
     if ("now" in fields) == ("advance_ms" in fields):
         raise BadInput("now", "give either now or advance_ms")
     if "now" in fields:
@@ -75,7 +78,13 @@ def set_clock(state: State, fields: Fields) -> dict[str, Any]:
     else:
         target = state.clock.now() + fields.integer("advance_ms", least=-(1 << 53))
     fields.done()
+    if target < state.futures.time:
+        if not state.futures.may_rewind(target):
+            raise BadInput("now", f"futures orders did something up to {state.futures.changed}, which cannot be "
+                                  "undone; go back less far, or start a new sandbox")
+        state.futures.rewind(target)
     state.clock.set(target)
+    state.futures.advance(target)
     return {"now": target}
 
 
@@ -109,7 +118,39 @@ def set_price(state: State, fields: Fields) -> dict[str, Any]:
         fields.done()
         state.market.set_candles(symbol, rows)
     state.ledger.forget()    # fills without a price look theirs up
+    state.futures.reprice(symbol)
     return {"symbol": symbol}
+
+
+def set_symbol(state: State, fields: Fields) -> dict[str, Any]:
+    """Change a symbol from now on: whether it trades, and how fine its filters are (names as in `pairs.Pair`)."""
+    symbol = fields.text("symbol")
+    if symbol not in state.market.pairs:
+        raise BadInput("symbol", f"{symbol!r} does not trade here")
+    status = fields.choice("status", (*STATUSES, DELISTED)) if "status" in fields else None
+    filters = {name: f"{fields.amount(name):f}" for name in FILTERS if name in fields}
+    for name in filters:
+        if not Decimal(filters[name]):
+            raise BadInput(name, "must be above zero")
+    fields.done()
+    if status:
+        state.market.set_status(symbol, status, state.clock.now())
+    state.market.set_filters(symbol, **{name: _as_filter(value) for name, value in filters.items()})
+    return {"symbol": symbol, "status": state.market.status(symbol, state.clock.now())}
+
+
+def _as_filter(value: str) -> str:
+    """Two decimals at least, as short as it can be: "0.10000000" -> "0.10"."""
+    whole, _, fraction = value.partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction.ljust(2, '0')}" if fraction else whole
+
+
+def set_limits(state: State, fields: Fields) -> dict[str, Any]:
+    """`enforced` false: limits are counted and told, but nothing is refused."""
+    state.limits.enforced = fields.flag("enforced", default=True)
+    fields.done()
+    return {"enforced": state.limits.enforced}
 
 
 def _read_candles(given: object) -> Rows:
@@ -133,7 +174,7 @@ def _read_candles(given: object) -> Rows:
 
 
 def add_fault(state: State, fields: Fields) -> dict[str, Any]:
-    state.faults.queue.append(read_fault(fields))
+    state.faults.queue.append(read_fault(fields, state.calls, state.ledger.accounts))
     return {"faults": [asdict(fault) for fault in state.faults.queue]}
 
 

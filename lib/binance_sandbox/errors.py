@@ -26,6 +26,7 @@ class WireError(Exception):
     def __init__(self, code: int, msg: str, status: int = 400) -> None:
         super().__init__(f"{code} {msg}")
         self.code, self.msg, self.status = code, msg, status
+        self.headers: dict[str, str] = {}
 
 
 def mandatory(name: str) -> WireError:

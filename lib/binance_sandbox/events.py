@@ -1,33 +1,26 @@
-"""What can happen to an account: each kind of event, how it is read, and which amounts it moves when.
+"""What can happen to an account: each kind of event, and which amounts it moves when.
 
-An event is known from its `time` on. Its id follows from its content, so posting the same events in another order
-gives the same world.
+An event is known from its `time` on; `event_fields` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
-
-from .accounts import WALLETS
-from .fields import Fields
-from .money import ZERO
-from .pairs import pair_of
 
 CREDITED = (1, 6)            # deposit: success; credited but not withdrawable
 DEPOSIT_STATUSES = (0, 1, 2, 6, 7, 8)
 WITHDRAWN = 6                # withdrawal: completed
 WITHDRAWAL_REFUSED = (1, 3, 5)
 WITHDRAWAL_STATUSES = (0, 1, 2, 3, 4, 5, 6)
-NETWORKS = {"BTC": "BTC", "ETH": "ETH", "USDT": "TRX", "USDC": "ETH", "SOL": "SOL", "BNB": "BSC"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Posting:
-    """`amount` of `asset` enters (or leaves) a wallet's `bucket`: free, locked or withdrawing."""
+    """`amount` of `asset` enters (or leaves) a wallet's `bucket`: free, locked, withdrawing; borrowed and interest
+    are debts."""
 
     time: int
     account: str
@@ -91,6 +84,7 @@ class Withdrawal(_Move):
     network: str
     tx_id: str
     transfer_type: int
+    order_id: str | None         # the caller's own name for it
 
     def status(self, now: int) -> int:
         done = self.complete_time is None or now >= self.complete_time
@@ -112,6 +106,7 @@ class Gift(_Move):
     """A Binance Pay payment (signed) or a dividend."""
 
     kind: str
+    note: str    # orderType of Pay; what the dividend is called
 
     def postings(self) -> Iterator[Posting]:
         yield self._post(self.time, self.amount)
@@ -126,6 +121,7 @@ class Transfer(Event):
     from_wallet: str
     to_wallet: str
     to: str
+    client_id: str = ""
 
     def postings(self) -> Iterator[Posting]:
         for account, wallet, sign in ((self.account, self.from_wallet, -1), (self.to, self.to_wallet, 1)):
@@ -143,118 +139,92 @@ class Fill(Event):
     quantity: Decimal
     price: Decimal | None
     commission: Decimal    # spot: of the asset received; futures: of the margin asset
+    commission_asset: str | None = None    # spot: what the commission was paid in, where it is another
 
 
-def read_event(fields: Fields, now: int, taken: Mapping[str, object]) -> Event:
-    """The event that a control call or a scenario describes; raises `BadInput`.
+@dataclass(frozen=True, kw_only=True)
+class Exchange(Event):
+    """A convert, or dust that became BNB: one asset for another at an agreed amount."""
 
-    taken  the ids in use; an event without an id gets one that follows from its content
+    kind: str    # convert | dust
+    wallet: str
+    from_asset: str
+    from_amount: Decimal
+    to_asset: str
+    to_amount: Decimal
+    fee: Decimal    # dust: the service charge, in `to_asset`
+    status: str
+
+    def postings(self) -> Iterator[Posting]:
+        if self.status == "SUCCESS":
+            for asset, amount in ((self.from_asset, -self.from_amount), (self.to_asset, self.to_amount - self.fee)):
+                yield Posting(time=self.time, account=self.account, wallet=self.wallet, asset=asset, amount=amount)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fiat(_Move):
+    """Money of a bank: deposited or withdrawn, or paid for a coin (`buy`), or got for one (`sell`).
+
+    `asset` and `amount` are the fiat; on `buy` and `sell`, `coin` and `coin_amount` are what moves on Binance.
     """
-    kind = fields.choice("type", tuple(READERS))
-    time = fields.time("time", now)
-    account = fields.text("account", fields.optional_text("from") if kind == "sub_transfer" else None)
-    given = fields.optional_text("id")
-    if given in taken:
-        raise fields.wrong("id", f"{given!r} is taken by another event")
-    details = READERS[kind](fields, time, account)
-    fields.done()
-    build = details.pop("build")
-    content = f"{kind}|{account}|{time}|{sorted((key, str(value)) for key, value in details.items())}"
-    identity = given or _identity(content, taken)
-    if details.get("tx_id") == "":
-        details["tx_id"] = _transaction_id(identity, details["transfer_type"])
-    event: Event = build(id=identity, time=time, account=account, **details)
-    return event
+
+    side: str    # deposit | withdrawal | buy | sell
+    fee: Decimal    # on top of `amount`
+    method: str
+    status: str
+    coin: str
+    coin_amount: Decimal
+
+    def postings(self) -> Iterator[Posting]:
+        if self.status not in ("Successful", "Completed", "Finished"):
+            return
+        if self.side in ("deposit", "withdrawal"):
+            yield self._post(self.time, self.amount if self.side == "deposit" else -self.amount - self.fee)
+            return
+        sign = 1 if self.side == "buy" else -1
+        yield Posting(time=self.time, account=self.account, wallet=self.wallet, asset=self.coin,
+                      amount=sign * self.coin_amount)
+        if self.method == "Cash Balance":    # not a card: the fiat lies on Binance
+            yield self._post(self.time, -sign * self.amount - self.fee)
 
 
-def _identity(content: str, taken: Mapping[str, object]) -> str:
-    """The first free one in a row of ids that follow from `content`: the same event twice is two events."""
-    repeats = 0
-    while (identity := str(int(sha256(f"{content}|{repeats}".encode()).hexdigest()[:13], 16))) in taken:
-        repeats += 1
-    return identity
+@dataclass(frozen=True, kw_only=True)
+class C2C(_Move):
+    """A trade with another person: coins against fiat that never touches Binance."""
+
+    side: str    # BUY | SELL
+    fiat: str
+    total_price: Decimal
+    fee: Decimal    # in the coin
+    status: str
+
+    def postings(self) -> Iterator[Posting]:
+        if self.status == "COMPLETED":
+            yield self._post(self.time, (self.amount if self.side == "BUY" else -self.amount) - self.fee)
 
 
-def _transaction_id(identity: str, transfer_type: int) -> str:
-    digest = sha256(f"transaction {identity}".encode()).hexdigest()
-    return f"Off-chain transfer {int(digest[:9], 16)}" if transfer_type else digest
+@dataclass(frozen=True, kw_only=True)
+class Reward(_Move):
+    """What Simple Earn pays. Real-time rewards stay in the position, all others reach spot."""
+
+    product: str    # flexible | locked
+    kind: str       # REALTIME | BONUS | REWARDS
+
+    def postings(self) -> Iterator[Posting]:
+        yield self._post(self.time, self.amount)
 
 
-def _read_deposit(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    details = _read_chain(fields, time, DEPOSIT_STATUSES, default=1, final=(1, 2, 6, 7))
-    return {"build": Deposit, **details}
+@dataclass(frozen=True, kw_only=True)
+class Loan(_Move):
+    """Margin: borrowed, repaid, or charged as interest; net, only interest costs."""
 
+    kind: str      # borrow | repay | interest
+    symbol: str    # isolated margin; else empty
 
-def _read_withdrawal(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    fee = fields.amount("fee", ZERO)
-    details = _read_chain(fields, time, WITHDRAWAL_STATUSES, default=WITHDRAWN, final=(WITHDRAWN, *WITHDRAWAL_REFUSED))
-    return {"build": Withdrawal, "fee": fee, **details}
-
-
-def _read_chain(fields: Fields, time: int, statuses: tuple[int, ...], default: int,
-                final: tuple[int, ...]) -> dict[str, Any]:
-    """What deposits and withdrawals share. A final status is reached at once unless `complete_time` says when."""
-    details = _read_move(fields, "spot", ("spot", "funding"))
-    status = fields.integer("status", default)
-    if status not in statuses:
-        raise fields.wrong("status", f"{status} is none of {', '.join(map(str, statuses))}")
-    given = "complete_time" in fields
-    complete_time = fields.time("complete_time", time)
-    if complete_time < time:
-        raise fields.wrong("complete_time", "lies before time")
-    if given and status not in final:
-        raise fields.wrong("complete_time", f"status {status} is not a completion")
-    transfer_type = fields.integer("transfer_type", 0)
-    if transfer_type not in (0, 1):
-        raise fields.wrong("transfer_type", f"{transfer_type} is none of 0, 1")
-    return {**details, "final_status": status, "complete_time": complete_time if status in final else None,
-            "network": fields.text("network", NETWORKS.get(details["asset"], "ETH")),
-            "tx_id": fields.optional_text("tx_id") or "",
-            "transfer_type": transfer_type}
-
-
-def _read_move(fields: Fields, wallet: str, wallets: tuple[str, ...] = WALLETS, *,
-               signed: bool = False) -> dict[str, Any]:
-    return {"asset": fields.asset(), "amount": fields.amount("amount", signed=signed),
-            "wallet": fields.choice("wallet", wallets, wallet)}
-
-
-def _read_pay(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    return {"build": Gift, "kind": "pay", **_read_move(fields, "funding", signed=True)}
-
-
-def _read_dividend(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    return {"build": Gift, "kind": "dividend", **_read_move(fields, "spot")}
-
-
-def _read_transfer(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    wallets = {"from_wallet": fields.choice("from_wallet", WALLETS), "to_wallet": fields.choice("to_wallet", WALLETS)}
-    return {"build": Transfer, "asset": fields.asset(), "amount": fields.amount("amount"), "to": account, **wallets}
-
-
-def _read_sub_transfer(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    wallets = {"from_wallet": fields.choice("from_wallet", WALLETS, "spot"),
-               "to_wallet": fields.choice("to_wallet", WALLETS, "spot")}
-    return {"build": Transfer, "asset": fields.asset(), "amount": fields.amount("amount"), "to": fields.text("to"),
-            **wallets}
-
-
-def _read_fill(fields: Fields, time: int, account: str) -> dict[str, Any]:
-    symbol = fields.text("symbol")
-    if pair_of(symbol) is None:
-        raise fields.wrong("symbol", f"cannot tell the quote asset of {symbol!r}")
-    quantity, price = fields.amount("quantity"), fields.amount("price") if "price" in fields else None
-    for key, value in (("quantity", quantity), ("price", price)):
-        if value == 0:
-            raise fields.wrong(key, "must be above zero")
-    return {"build": Fill, "symbol": symbol, "market": fields.choice("market", ("spot", "futures"), "spot"),
-            "side": fields.choice("side", ("BUY", "SELL")), "quantity": quantity, "price": price,
-            "position_side": fields.choice("position_side", ("BOTH", "LONG", "SHORT"), "BOTH"),
-            "commission": fields.amount("commission", ZERO)}
-
-
-READERS: dict[str, Callable[[Fields, int, str], dict[str, Any]]] = {
-    "deposit": _read_deposit, "withdrawal": _read_withdrawal, "transfer": _read_transfer, "pay": _read_pay,
-    "sub_transfer": _read_sub_transfer, "dividend": _read_dividend, "fill": _read_fill,
-}
-
+    def postings(self) -> Iterator[Posting]:
+        if self.kind == "interest":
+            yield self._post(self.time, self.amount, "interest")
+            return
+        sign = 1 if self.kind == "borrow" else -1
+        yield self._post(self.time, sign * self.amount)
+        yield self._post(self.time, sign * self.amount, "borrowed")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .candles import CLOSE, COLUMNS, HIGH, LOW, OPEN, OPEN_TIME, VOLUME, Rows, aggregate, no_rows
 from .clock import DAY, MINUTE
+from .moods import Mood
 from .pairs import KNOWN, Pair, tick_places
 
 GENESIS = 1_483_228_800_000    # 2017-01-01
@@ -50,8 +51,9 @@ class Generator:
 
     span: tuple[int, int] | None = None
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, mood: Mood | None = None, start: int = GENESIS) -> None:
+        """mood  of the market from the day of `start` (ms) on"""
+        self.seed, self.mood, self.first_day = seed, mood, (start - GENESIS) // DAY
         self.pairs: dict[str, Pair] = {symbol: KNOWN[symbol] for symbol in SYMBOLS}
         # Pure functions of the seed, so remembering them changes nothing but the time they take.
         self._daily = lru_cache(maxsize=None)(self._make_daily)
@@ -97,10 +99,23 @@ class Generator:
         shocks = kind.volatility * (kind.market * market + np.sqrt(1 - kind.market**2) * own)
         pull = kind.volatility**2 / (2 * kind.reach**2)    # keeps the standard deviation at `reach`
         strays, stray = [], float(own[0]) * kind.reach
-        for shock in shocks.tolist():
+        if self.mood is None:
+            for shock in shocks.tolist():
+                strays.append(stray)
+                stray += shock - pull * stray
+            return np.asarray(np.log(kind.level) + np.array(strays))
+        home = 0.0    # where the price is pulled back to: in a mood, where it was when that began
+        for day, shock in enumerate(shocks.tolist()):
+            if day == self.first_day:
+                home, pull = stray, pull * self.mood.pull
             strays.append(stray)
-            stray += shock - pull * stray
-        return np.asarray(np.log(kind.level) + np.array(strays))
+            stray += shock * (self.mood.volatility if day >= self.first_day else 1) - pull * (stray - home)
+        moved = self.mood.path(np.arange(size) - float(self.first_day)) * min(kind.market / 0.9, 1)
+        return np.asarray(np.log(kind.level) + np.array(strays) + moved)
+
+    def _volatility(self, kind: Coin, day: int) -> float:
+        """Of a day, with the mood."""
+        return kind.volatility * (self.mood.volatility if self.mood and day >= self.first_day else 1)
 
     def _make_shocks(self, name: str, day: int) -> Series:
         return _fat(self._random(f"minutes {name}", day), MINUTES)
@@ -111,7 +126,7 @@ class Generator:
             return np.zeros(MINUTES + 1)
         kind = COINS[coin]
         steps = kind.market * self._shocks("market", day) + np.sqrt(1 - kind.market**2) * self._shocks(coin, day)
-        walk = np.concatenate(([0.0], np.cumsum(steps * kind.volatility / np.sqrt(MINUTES))))
+        walk = np.concatenate(([0.0], np.cumsum(steps * self._volatility(kind, day) / np.sqrt(MINUTES))))
         start, end = self._daily(coin)[day:day + 2]
         return np.asarray(start + walk + np.arange(MINUTES + 1) / MINUTES * (end - start - walk[-1]))
 
@@ -121,7 +136,7 @@ class Generator:
         edges = self._coin_day(pair.base, day) - self._coin_day(pair.quote, day)
         places, kind, random = tick_places(pair.tick), COINS[pair.base], self._random(symbol, day)
         prices = np.exp(edges)
-        wicks = np.exp(random.exponential(0.35 * kind.volatility / np.sqrt(MINUTES), (2, MINUTES)))
+        wicks = np.exp(random.exponential(0.35 * self._volatility(kind, day) / np.sqrt(MINUTES), (2, MINUTES)))
         rows = np.empty((MINUTES, COLUMNS))
         rows[:, OPEN_TIME] = GENESIS + day * DAY + np.arange(MINUTES) * MINUTE
         rows[:, OPEN], rows[:, CLOSE] = np.round(prices[:-1], places), np.round(prices[1:], places)

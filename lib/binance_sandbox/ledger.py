@@ -6,11 +6,12 @@ past, or the clock set back, folds again from the opening.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from .accounts import Account
 from .errors import BadInput
@@ -18,18 +19,22 @@ from .events import Deposit, Event, Fill, Posting, Transfer, Withdrawal
 from .market import Market
 from .money import ZERO, cut
 
+E = TypeVar("E", bound=Event)
+
 
 @dataclass
 class Amounts:
-    """What one wallet holds of one asset. Free may be negative where an asset was borrowed."""
+    """What one wallet holds of one asset, and owes of it."""
 
     free: Decimal = ZERO
     locked: Decimal = ZERO
     withdrawing: Decimal = ZERO
+    borrowed: Decimal = ZERO
+    interest: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
-        return self.free + self.locked + self.withdrawing
+        return self.free + self.locked + self.withdrawing - self.borrowed - self.interest
 
 
 @dataclass
@@ -41,6 +46,8 @@ class Position:
     amount: Decimal = ZERO
     entry: Decimal = ZERO
     updated: int = 0
+    isolated: Decimal = ZERO    # of the wallet, kept for this position alone
+    traded: bool = False        # an order has a part in it: it pays funding (what `fill` events tell does not)
 
     def fill(self, signed: Decimal, price: Decimal, time: int) -> Decimal:
         """Trade `signed` base units at `price`; returns the profit this realises, in the quote asset."""
@@ -57,6 +64,41 @@ class Position:
         if held * self.amount <= 0:    # closed, or turned: the rest was opened at this price
             self.entry = price if self.amount else ZERO
         return profit
+
+
+    def isolated_change(self, leverage: int | None, signed: Decimal, price: Decimal) -> Decimal:
+        """How trading `signed` at `price` changes the isolated wallet; leverage None: the margin is not isolated."""
+        held, after = self.amount, self.amount + signed
+        if self.side == "LONG":
+            after = max(after, ZERO)
+        if self.side == "SHORT":
+            after = min(after, ZERO)
+        kept = min(abs(held), abs(after)) if held * after > 0 else ZERO
+        released = self.isolated * (1 - kept / abs(held)) if held else ZERO
+        opened = (abs(after) - kept) * price / leverage if leverage else ZERO
+        return cut(opened) - cut(released)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traded:
+    """What an order's fill did to a position; its money moves by postings of its own."""
+
+    time: int
+    account: str
+    symbol: str
+    side: str
+    signed: Decimal = ZERO
+    price: Decimal = ZERO
+    isolated: Decimal = ZERO    # change of the isolated wallet
+
+
+@dataclass(frozen=True)
+class Told:
+    """A futures trade of a `fill` event, as the account's history shows it."""
+
+    fill: Fill
+    price: Decimal
+    profit: Decimal
 
 
 @dataclass
@@ -80,18 +122,25 @@ class Holdings:
 
 
 def opened_futures(account: Account, holdings: Holdings) -> bool:
-    """Whether the account ever opened USDⓈ-M futures."""
-    return "futures" in holdings.wallets or account.permissions["enableFutures"]
+    """Whether the account ever opened futures; USDⓈ-M and COIN-M open together."""
+    return bool({"futures", "coin_futures"} & set(holdings.wallets)) or account.permissions["enableFutures"]
+
+
+def opened_margin(account: Account, holdings: Holdings) -> bool:
+    """Whether the account ever opened cross margin; an isolated account needs it."""
+    return bool({"margin", "isolated_margin"} & set(holdings.wallets)) or account.permissions["enableMargin"]
 
 
 @dataclass(frozen=True, order=True)
 class _Step:
-    """One posting or fill in its place of the order: by time, then by the event's id, then as the event says."""
+    """One movement in its place of the order: by time, events before what the futures engine did, then by the
+    event's id, then as the event says."""
 
     time: int
+    rank: int
     id: str
     part: int
-    movement: Posting | Fill = field(compare=False)
+    movement: Posting | Fill | Traded = field(compare=False)
 
 
 class Ledger:
@@ -103,6 +152,9 @@ class Ledger:
         self.by_key: dict[str, Account] = {}
         self.events: dict[str, Event] = {}
         self._steps: list[_Step] = []
+        self._facts = 0
+        self._leverages: dict[str, int | None] = {}    # of told fills: what was set when they first counted
+        self.isolated_leverage: Callable[[str, str], int | None] = lambda account, symbol: None
         self.forget()
 
     # -- what happened -----------------------------------------------------------------------------------------
@@ -128,10 +180,27 @@ class Ledger:
         self.events[event.id] = event
         movements: Iterable[Posting | Fill] = (event,) if isinstance(event, Fill) else event.postings()
         for part, movement in enumerate(movements):
-            step = _Step(movement.time, event.id, part, movement)
-            if self._applied and step < self._steps[self._applied - 1]:
-                self.forget()
-            insort(self._steps, step)
+            self._insert(_Step(movement.time, 0, event.id, part, movement))
+
+    def record(self, movement: Posting | Traded) -> None:
+        """Something that the futures engine did; it stays done whatever is told of the past later."""
+        self._facts += 1
+        self._insert(_Step(movement.time, 1, "", self._facts, movement))
+
+    def drop_facts(self, after: int) -> None:
+        """Undo what the futures engine did later than `after`."""
+        self._steps = [step for step in self._steps if not step.rank or step.time <= after]
+        self.forget()
+
+    def next_step(self, after: int) -> int | None:
+        """When something moves next, later than `after`."""
+        place = bisect_right(self._steps, after, key=lambda step: step.time)
+        return self._steps[place].time if place < len(self._steps) else None
+
+    def _insert(self, step: _Step) -> None:
+        if self._applied and step < self._steps[self._applied - 1]:
+            self.forget()
+        insort(self._steps, step)
 
     def _check(self, event: Event) -> None:
         if event.account not in self.accounts:
@@ -160,6 +229,11 @@ class Ledger:
         """Fold from the opening next time: accounts, past events or past prices have changed."""
         self._now, self._applied = -1, 0
         self._books: dict[str, Holdings] = {}
+        self._told: dict[str, list[Told]] = {}
+
+    def told(self, name: str) -> list[Told]:
+        """The futures trades of the account's `fill` events, up to where `holdings` was last asked for."""
+        return self._told.get(name, [])
 
     def holdings(self, name: str, now: int) -> Holdings:
         """What the account holds at `now`; not to be changed by the caller."""
@@ -172,10 +246,13 @@ class Ledger:
         self._now = now
         return self._books[name]
 
-    def _apply(self, movement: Posting | Fill) -> None:
+    def _apply(self, movement: Posting | Fill | Traded) -> None:
         book = self._books[movement.account]
         if isinstance(movement, Posting):
             book.add(movement.wallet, movement.asset, movement.amount, movement.time, movement.bucket)
+            return
+        if isinstance(movement, Traded):
+            _trade(book, movement)
             return
         price = movement.price or self.market.price(movement.symbol, movement.time)
         if price is None:
@@ -186,17 +263,27 @@ class Ledger:
             self._futures_fill(book, movement, price)
 
     def _spot_fill(self, book: Holdings, fill: Fill, price: Decimal) -> None:
-        """Both assets move; the commission is taken from the one received."""
+        """Both assets move; the commission is taken from the one received, unless it names another."""
         pair, sign = self.market.pairs[fill.symbol], 1 if fill.side == "BUY" else -1
         book.add("spot", pair.base, sign * fill.quantity, fill.time)
         book.add("spot", pair.quote, -sign * cut(fill.quantity * price), fill.time)
-        book.add("spot", pair.base if sign > 0 else pair.quote, -fill.commission, fill.time)
+        received = pair.base if sign > 0 else pair.quote
+        book.add("spot", fill.commission_asset or received, -fill.commission, fill.time)
 
     def _futures_fill(self, book: Holdings, fill: Fill, price: Decimal) -> None:
-        """The position changes; realised profit and commission reach the wallet in the margin asset."""
-        sign = 1 if fill.side == "BUY" else -1
-        profit = book.position(fill.symbol, fill.position_side).fill(sign * fill.quantity, price, fill.time)
-        book.add("futures", self.market.pairs[fill.symbol].quote, cut(profit) - fill.commission, fill.time)
+        """The position changes; profit and commission reach the wallet in the margin asset, unless the commission
+        names another."""
+        signed = fill.quantity if fill.side == "BUY" else -fill.quantity
+        position = book.position(fill.symbol, fill.position_side)
+        if fill.id not in self._leverages:
+            self._leverages[fill.id] = self.isolated_leverage(fill.account, fill.symbol)
+        position.isolated += position.isolated_change(self._leverages[fill.id], signed, price)
+        profit = cut(position.fill(signed, price, fill.time))
+        self._told.setdefault(fill.account, []).append(Told(fill, price, profit))
+        position.traded = position.traded and bool(position.amount)
+        asset = self.market.pairs[fill.symbol].quote
+        book.add("futures", asset, profit, fill.time)
+        book.add("futures", fill.commission_asset or asset, -fill.commission, fill.time)
 
     # -- histories ---------------------------------------------------------------------------------------------
     def deposits(self, name: str, start: int, end: int) -> list[Deposit]:
@@ -209,6 +296,10 @@ class Ledger:
         found = self._between(start, end)
         return [event for event in found if isinstance(event, Withdrawal) and event.account == name]
 
+    def of(self, kind: type[E], name: str, start: int, end: int) -> list[E]:
+        """Events of a kind that an account had with start <= time <= end, newest first."""
+        return [event for event in self._between(start, end) if isinstance(event, kind) and event.account == name]
+
     def family_transfers(self, start: int, end: int) -> list[Transfer]:
         """Transfers between two accounts, newest first."""
         found = self._between(start, end)
@@ -219,7 +310,23 @@ class Ledger:
         return sorted(found, key=lambda event: (-event.time, event.id))
 
 
+def _trade(book: Holdings, movement: Traded) -> None:
+    position = book.position(movement.symbol, movement.side)
+    position.isolated += movement.isolated
+    if movement.signed:
+        position.fill(movement.signed, movement.price, movement.time)
+        position.traded = bool(position.amount)
+    book.updated["futures"] = movement.time
+
+
 def _opening(account: Account) -> Holdings:
-    wallets = {wallet: {asset: Amounts(free=amount) for asset, amount in assets.items()}
+    wallets = {wallet: {asset: _opened_with(wallet, amount) for asset, amount in assets.items()}
                for wallet, assets in account.opening.items()}
     return Holdings(wallets=wallets)
+
+
+def _opened_with(wallet: str, amount: Decimal) -> Amounts:
+    """What is negative in a margin wallet was borrowed."""
+    if amount < 0 and wallet in ("margin", "isolated_margin"):
+        return Amounts(borrowed=-amount)
+    return Amounts(free=amount)

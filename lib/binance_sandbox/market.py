@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from .candles import (
     LOW,
     OPEN,
     OPEN_TIME,
+    QUARTER,
     VOLUME,
     Rows,
     aggregate,
@@ -41,6 +43,18 @@ class Source(Protocol):
     def days(self, symbol: str, start: int, end: int) -> Rows: ...
 
 
+TRADING, DELISTED = "TRADING", "DELISTED"
+STATUSES = (TRADING, "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY")    # as the wire knows them; DELISTED is ours
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A symbol does not trade any more from `since` on; its price stays, or goes too when it is delisted."""
+
+    status: str
+    since: int
+
+
 class Market:
     """Prices and candles of every symbol at any time; control calls cover the source."""
 
@@ -48,6 +62,7 @@ class Market:
         self.source = source
         self.pairs = dict(source.pairs)
         self._overlays: dict[str, Overlay] = {}
+        self._stops: dict[str, Stop] = {}
 
     # -- prices ------------------------------------------------------------------------------------------------
     def price(self, symbol: str, now: int) -> Decimal | None:
@@ -56,23 +71,67 @@ class Market:
         return None if value is None else decimal_of(value)
 
     def _price(self, symbol: str, now: int) -> float | None:
+        stop = self._stops.get(symbol)
+        if stop and now >= stop.since:
+            if stop.status == DELISTED:
+                return None
+            now = stop.since    # the last price stays on the board
         overlay = self._overlays.get(symbol)
         if overlay and (stretch := overlay.at(now)):
             return stretch.price_at(now)
         row = self.source.row_at(symbol, now) if symbol in self.source.pairs else None
         return None if row is None else price_in(row, now)
 
-    def trading(self, now: int) -> list[Pair]:
-        """The pairs that have a price at `now`."""
+    def live_price(self, symbol: str, now: int) -> Decimal | None:
+        """The same, for pairs that trade alone."""
+        return self.price(symbol, now) if self.status(symbol, now) == TRADING else None
+
+    def listed(self, now: int) -> list[Pair]:
+        """The pairs that have a price at `now`, be it their last one."""
         return [pair for symbol, pair in self.pairs.items() if self._price(symbol, now) is not None]
 
+    def trading(self, now: int) -> list[Pair]:
+        """The pairs that trade at `now`."""
+        return [pair for pair in self.listed(now) if self.status(pair.symbol, now) == TRADING]
+
+    def status(self, symbol: str, now: int) -> str:
+        """TRADING, unless a control call stopped it: HALT, BREAK, END_OF_DAY, CANCEL_ONLY or DELISTED."""
+        stop = self._stops.get(symbol)
+        return stop.status if stop and now >= stop.since else TRADING
+
     def pair(self, symbol: str, now: int) -> Pair | None:
-        """The pair, if it trades at `now`."""
+        """The pair, if it is listed at `now`."""
         return self.pairs.get(symbol) if self._price(symbol, now) is not None else None
+
+    # -- the path ----------------------------------------------------------------------------------------------
+    def minutes(self, symbol: str, start: int, end: int) -> Rows:
+        """The finished 1m candles with start <= open_time < end, both whole minutes, whatever the time is."""
+        return self._finished(symbol, start, end)
+
+    def points(self, symbol: str, after: int, until: int) -> list[tuple[int, Decimal, bool]]:
+        """Where the price goes in (after, until], both in one minute: when, where, and whether it jumped there.
+
+        It jumps to the open of a minute and to what a control call says; between the others it passes all prices.
+        """
+        minute, overlay = until // MINUTE * MINUTE, self._overlays.get(symbol)
+        jumps = {minute} | {stretch.start for stretch in overlay.starting(after, until)} if overlay else {minute}
+        times = jumps | {minute + quarter * QUARTER for quarter in range(4)}
+        found = [(time, self.price(symbol, time), time in jumps) for time in sorted(times) if after < time <= until]
+        return [(time, price, jump) for time, price, jump in found if price is not None]
 
     # -- control -----------------------------------------------------------------------------------------------
     def set_price(self, symbol: str, start: int, price: Decimal) -> None:
         self._overlay(symbol).set_price(start, float(price))
+
+    def set_status(self, symbol: str, status: str, now: int) -> None:
+        """Stop `symbol`, or let it trade again."""
+        self._stops.pop(symbol, None)
+        if status != TRADING:
+            self._stops[symbol] = Stop(status, now)
+
+    def set_filters(self, symbol: str, **filters: str) -> None:
+        """Other ticks, steps or minima from now on; the names are those of `Pair`."""
+        self.pairs[symbol] = replace(self.pairs[symbol], **filters)  # type: ignore[arg-type]
 
     def set_candles(self, symbol: str, rows: Rows) -> None:
         self._overlay(symbol).set_candles(rows)
@@ -89,6 +148,8 @@ class Market:
         start, end  bounds of open_time, both included. With `start` the first `limit` candles from there on,
                     without it the newest `limit` up to `end` or now.
         """
+        stop = self._stops.get(symbol)
+        now = min(now, stop.since) if stop else now    # no candle later than the last trade
         last = min(now, now if end is None else end)
         if start is not None and start > last:
             return no_rows()

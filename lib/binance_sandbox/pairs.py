@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD1", "USDP", "DAI", "BTC", "ETH", "BNB", "EUR", "TRY",
           "BRL", "GBP", "AUD", "JPY")
-STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD1", "USDP", "DAI")
+STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD1", "USDP", "DAI", "BFUSD", "RWUSD")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,8 +64,12 @@ def klines(call: Call, most: int, places: Callable[[Pair], int], volume_places: 
         raise invalid_value("limit")
     if call.params.get("timeZone", "0") not in ("0", "00:00", "0:00", "+0", "-0"):
         raise invalid_value("timeZone")    # candles start on UTC boundaries here
-    rows = call.market.klines(symbol, interval, call.now, call.integer("startTime"), call.integer("endTime"), limit)
-    return [_kline(row, interval, places(pair), volume_places) for row in rows.tolist()]
+    rows = call.market.klines(symbol, interval, call.now, call.moment("startTime"), call.moment("endTime"), limit)
+    found = [_kline(row, interval, places(pair), volume_places) for row in rows.tolist()]
+    if call.unit > 1:    # a candle ends with the last instant that the unit knows
+        for candle in found:
+            candle[0], candle[6] = candle[0] * call.unit, (candle[6] + 1) * call.unit - 1
+    return found
 
 
 def _kline(row: list[float], interval: str, places: int, volume_places: int) -> list[Any]:

@@ -1,12 +1,14 @@
-"""Recorded 1m candles from a flat folder of `SYMBOL-1m*.parquet` or `.csv`; other files are left alone.
+"""Recorded 1m candles from a flat folder of `SYMBOL-1m*.parquet`, `.csv` or `.zip`; other files are left alone.
 
 Columns as in ../shared/data/README.md: open_time, open, high, low, close, volume, and where they are known
-quote_volume, trades, taker_buy_base, taker_buy_quote. Binance's own dumps (CSV without a header) are read too.
+quote_volume, trades, taker_buy_base, taker_buy_quote. Binance's own daily dumps (CSV with or without
+a header, also zipped) are read too.
 """
 
 from __future__ import annotations
 
 import re
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,10 +20,12 @@ from .clock import MINUTE
 from .errors import SandboxError
 from .pairs import Pair, pair_of
 
-FILE_NAME = re.compile(r"([A-Z0-9]+)-1m(?![A-Za-z0-9]).*\.(parquet|csv)|([A-Z0-9]+)-1m\.(parquet|csv)")
+FILE_NAME = re.compile(r"([A-Z0-9]+)-1m(?![A-Za-z0-9]).*\.(parquet|csv|zip)|([A-Z0-9]+)-1m\.(parquet|csv|zip)")
 PRICES = ("open", "high", "low", "close")
 DUMP_COLUMNS = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "trades", "taker_buy_base",
                 "taker_buy_quote", "ignore")
+# The futures dumps have a header and call some columns otherwise.
+DUMP_NAMES = {"count": "trades", "taker_buy_volume": "taker_buy_base", "taker_buy_quote_volume": "taker_buy_quote"}
 MICROSECONDS_FROM = 10**14    # Binance's spot dumps count microseconds since 2025
 
 
@@ -61,13 +65,14 @@ def read_folder(folder: Path) -> Recorded:
     Raises `SandboxError` when there is none, or when a file is broken or contradicts another.
     """
     if not folder.is_dir():
-        raise SandboxError(f"--candles: there is no folder {folder}; name one with SYMBOL-1m*.parquet or .csv files.")
+        raise SandboxError(f"--candles: there is no folder {folder}; name one with SYMBOL-1m*.parquet, .csv or .zip "
+                           "files.")
     files: dict[str, list[Path]] = {}
     for file in sorted(folder.iterdir()):
         if match := FILE_NAME.fullmatch(file.name):
             files.setdefault(match[1] or match[3], []).append(file)
     if not files:
-        raise SandboxError(f"--candles: {folder} holds no SYMBOL-1m*.parquet or .csv file; "
+        raise SandboxError(f"--candles: {folder} holds no SYMBOL-1m*.parquet, .csv or .zip file; "
                            "put 1m candles there or leave --candles out for generated prices.")
     pairs = {symbol: _pair(symbol, paths[0]) for symbol, paths in files.items()}
     return Recorded({symbol: _candles(paths) for symbol, paths in files.items()}, pairs)
@@ -95,22 +100,32 @@ def _candles(files: list[Path]) -> Rows:
 def _read(file: Path) -> pl.DataFrame:
     """One file as float columns in the order of `candles.Rows`."""
     try:
-        frame = _read_csv(file) if file.suffix == ".csv" else pl.read_parquet(file)
+        frame = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(_text(file))
+        frame = frame.rename({name: ours for name, ours in DUMP_NAMES.items() if name in frame.columns})
         frame = frame.with_columns(open_time=_milliseconds(frame["open_time"]))
         frame = frame.select("open_time", pl.col(*PRICES).cast(pl.Float64), *_volumes(frame))
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
+    except (pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, KeyError, ValueError) as error:
         raise SandboxError(f"--candles: {file.name} is not a candle file ({str(error).splitlines()[0]}); "
                            "see ../shared/data/README.md for its columns, or remove it.") from None
     _check(file, frame.to_numpy())
     return frame
 
 
-def _read_csv(file: Path) -> pl.DataFrame:
-    with file.open("rb") as text:
-        headless = text.read(1).isdigit()
-    if not headless:
-        return pl.read_csv(file, try_parse_dates=True)
-    frame = pl.read_csv(file, has_header=False)
+def _text(file: Path) -> bytes:
+    """The CSV of a file, be it zipped; a dump's zip holds one."""
+    if file.suffix == ".csv":
+        return file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".csv")]
+        if len(names) != 1:
+            raise ValueError(f"holds {len(names)} .csv files instead of one")
+        return archive.read(names[0])
+
+
+def _read_csv(text: bytes) -> pl.DataFrame:
+    if not text[:1].isdigit():
+        return pl.read_csv(text, try_parse_dates=True)
+    frame = pl.read_csv(text, has_header=False)
     return frame.rename(dict(zip(frame.columns, DUMP_COLUMNS, strict=False)))
 
 

@@ -1,13 +1,12 @@
-"""`/sapi`: rights, wallets, money in and out. Source: BINANCE.md sections 5.1 to 5.3."""
+"""`/sapi`: rights, state of the account, and what each wallet holds. Source: BINANCE.md sections 5.1 and 5.2."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from .errors import WireError, invalid_symbol, invalid_value
-from .events import Deposit, Withdrawal
-from .ledger import Amounts, opened_futures
+from .accounts import Account
+from .errors import WireError, invalid_symbol
+from .ledger import Amounts, Holdings, opened_futures, opened_margin
 from .money import ZERO, fixed, plain
 from .valuation import converted, held, usdt_price, wallet_value
 from .wire import Call
@@ -20,7 +19,7 @@ WALLET_NAMES: dict[str, tuple[str, ...]] = {
 }
 ALWAYS_ACTIVE = ("Spot", "Funding")
 ASSET_NAMES = {"BTC": "Bitcoin", "ETH": "Ethereum", "USDT": "TetherUS", "USDC": "USD Coin", "SOL": "Solana"}
-CAPITAL_DAYS = 90
+NOT_UNIFIED = WireError(-21001, "Request ID is not a Portfolio Margin Account.")
 
 
 # -- rights ----------------------------------------------------------------------------------------------------
@@ -30,9 +29,60 @@ def api_restrictions(call: Call) -> dict[str, Any]:
 
 def account_info(call: Call) -> dict[str, Any]:
     """Which products the account has opened; agrees with what they answer."""
-    return {"vipLevel": 0, "isMarginEnabled": bool({"margin", "isolated_margin"} & set(call.holdings.wallets)),
+    return {"vipLevel": 0, "isMarginEnabled": opened_margin(call.account, call.holdings),
             "isFutureEnabled": opened_futures(call.account, call.holdings), "isOptionsEnabled": False,
-            "isPortfolioMarginRetailEnabled": False}
+            "isPortfolioMarginRetailEnabled": call.account.permissions["enablePortfolioMarginTrading"]}
+
+
+def account_status(call: Call) -> dict[str, Any]:
+    return {"data": "Normal"}
+
+
+def trading_status(call: Call) -> dict[str, Any]:
+    return {"data": {"isLocked": False, "plannedRecoverTime": 0,
+                     "triggerCondition": {"GCR": 150, "IFER": 150, "UFR": 300}, "updateTime": call.account.created}}
+
+
+def system_status(call: Call) -> dict[str, Any]:
+    return {"status": 0, "msg": "normal"}
+
+
+def portfolio_account(call: Call) -> dict[str, Any]:
+    """A unified account's equity; a key without enablePortfolioMarginTrading belongs to no such account."""
+    if not call.account.permissions["enablePortfolioMarginTrading"]:
+        raise NOT_UNIFIED
+    equity = sum((wallet_value(call.market, call.holdings, wallet, "USDT", call.seen)
+                  for wallet in ("margin", "futures", "coin_futures")), ZERO)
+    return {"uniMMR": "99999999", "accountEquity": fixed(equity), "actualEquity": fixed(equity),
+            "accountInitialMargin": "0", "accountMaintMargin": "0", "accountStatus": "NORMAL",
+            "virtualMaxWithdrawAmount": fixed(max(equity, ZERO)), "totalAvailableBalance": "",
+            "totalMarginOpenLoss": "", "updateTime": call.now, "accountType": "PM_1"}
+
+
+def delist_schedule(call: Call) -> list[Any]:
+    return []
+
+
+def trade_fee(call: Call) -> list[dict[str, str]]:
+    asked = call.params.get("symbol")
+    return [{"symbol": pair.symbol, "makerCommission": "0.001", "takerCommission": "0.001"}
+            for pair in call.market.listed(call.now) if asked in (None, "", pair.symbol)]
+
+
+def asset_detail(call: Call) -> dict[str, Any]:
+    """`withdrawFee` is a number."""
+    assets = {asset for pair in call.market.listed(call.now) for asset in (pair.base, pair.quote)}
+    return {asset: {"minWithdrawAmount": "0.001", "depositStatus": True, "withdrawFee": 0.0001, "withdrawStatus": True}
+            for asset in sorted(assets) if call.params.get("asset") in (None, "", asset)}
+
+
+def dust_assets(call: Call) -> dict[str, Any]:
+    """Nothing here is small enough."""
+    return {"details": [], "totalTransferBtc": "0", "totalTransferBNB": "0", "dribbletPercentage": "0.02"}
+
+
+def bnb_burn(call: Call) -> dict[str, bool]:
+    return {"spotBNBBurn": False, "interestBNBBurn": False}
 
 
 # -- wallets ---------------------------------------------------------------------------------------------------
@@ -46,15 +96,22 @@ def wallet_balance(call: Call) -> list[dict[str, Any]]:
 
 
 def _wallet(call: Call, name: str, wallets: tuple[str, ...], target: str, detailed: bool) -> dict[str, Any]:
-    values = [wallet_value(call.market, call.holdings, wallet, target, call.now) for wallet in wallets]
-    active = name in ALWAYS_ACTIVE or bool(set(wallets) & set(call.holdings.wallets))
-    if name == "USDⓈ-M Futures":
-        active = opened_futures(call.account, call.holdings)
+    values = [wallet_value(call.market, call.holdings, wallet, target, call.seen) for wallet in wallets]
+    active = _active(name, wallets, call.account, call.holdings)
     row: dict[str, Any] = {"activate": active, "balance": plain(sum(values, ZERO)), "walletName": name}
     if detailed:
         row["assetBalances"] = [_asset_balance(call, asset, amounts) for wallet in wallets
                                 for asset, amounts in sorted(held(call.holdings, wallet).items())]
     return row
+
+
+def _active(name: str, wallets: tuple[str, ...], account: Account, holdings: Holdings) -> bool:
+    """Whether a wallet was ever opened; says the same as account/info."""
+    if name in ("USDⓈ-M Futures", "COIN-M Futures"):
+        return opened_futures(account, holdings)
+    if name == "Cross Margin":
+        return opened_margin(account, holdings)
+    return name in ALWAYS_ACTIVE or bool(set(wallets) & set(holdings.wallets))
 
 
 def _asset_balance(call: Call, asset: str, amounts: Amounts) -> dict[str, Any]:
@@ -63,7 +120,7 @@ def _asset_balance(call: Call, asset: str, amounts: Amounts) -> dict[str, Any]:
 
 
 def _amounts(call: Call, asset: str, amounts: Amounts, valued: bool) -> dict[str, str]:
-    worth = converted(call.market, asset, amounts.total, "BTC", call.now) if valued else ZERO
+    worth = converted(call.market, asset, amounts.total, "BTC", call.seen) if valued else ZERO
     return {"asset": asset, "free": plain(amounts.free), "locked": plain(amounts.locked), "freeze": "0",
             "withdrawing": plain(amounts.withdrawing), "btcValuation": fixed(worth) if valued else "0"}
 
@@ -82,68 +139,3 @@ def _positive_assets(call: Call, wallet: str) -> list[dict[str, str]]:
     asked, valued = call.params.get("asset"), call.flag("needBtcValuation")
     return [_amounts(call, asset, amounts, valued) for asset, amounts in sorted(held(call.holdings, wallet).items())
             if asked in (None, "", asset)]
-
-
-# -- money in and out ------------------------------------------------------------------------------------------
-def deposit_history(call: Call) -> list[dict[str, Any]]:
-    """Newest first; times are ms."""
-    start, end = call.window(CAPITAL_DAYS, WireError(-4047, "Time interval must be within 0-90 days"))
-    found = call.state.ledger.deposits(call.account.name, start, min(end, call.now))
-    tx_id = call.params.get("txId")
-    found = [deposit for deposit in found if _asked(call, deposit) and tx_id in (None, "", deposit.tx_id)]
-    return [_deposit(deposit, call.now, call.flag("includeSource")) for deposit in _page(call, found)]
-
-
-def _deposit(deposit: Deposit, now: int, with_source: bool) -> dict[str, Any]:
-    status = deposit.status(now)
-    row = {
-        "id": deposit.id, "amount": plain(deposit.amount), "coin": deposit.asset, "network": deposit.network,
-        "status": status, "address": f"sandbox{deposit.number:x}", "addressTag": "", "txId": deposit.tx_id,
-        "insertTime": deposit.time, "transferType": deposit.transfer_type, "confirmTimes": "1/1" if status else "0/1",
-        "unlockConfirm": 0, "walletType": int(deposit.wallet == "funding"), "travelRuleStatus": 0,
-    }
-    if deposit.complete_time is not None and now >= deposit.complete_time:
-        row["completeTime"] = deposit.complete_time
-    return {**row, "sourceAddress": f"source{deposit.number:x}"} if with_source else row
-
-
-def withdraw_history(call: Call) -> list[dict[str, Any]]:
-    """Newest first; times are UTC texts; `amount` is what arrives, the fee comes on top."""
-    start, end = call.window(CAPITAL_DAYS, WireError(-4047, "Time interval must be within 0-90 days"))
-    if call.params.get("withdrawOrderId"):
-        return []    # nobody could give one: events are no API withdrawals
-    ids = call.params["idList"].split(",") if call.params.get("idList") else None
-    if ids and len(ids) > 45:
-        raise invalid_value("idList")
-    found = call.state.ledger.withdrawals(call.account.name, start, min(end, call.now))
-    found = [withdrawal for withdrawal in found if _asked(call, withdrawal) and (ids is None or withdrawal.id in ids)]
-    return [_withdrawal(withdrawal, call.now) for withdrawal in _page(call, found)]
-
-
-def _withdrawal(withdrawal: Withdrawal, now: int) -> dict[str, Any]:
-    done = withdrawal.complete_time is not None and now >= withdrawal.complete_time
-    row = {
-        "id": withdrawal.id, "amount": fixed(withdrawal.amount), "transactionFee": plain(withdrawal.fee),
-        "coin": withdrawal.asset, "status": withdrawal.status(now), "address": f"sandbox{withdrawal.number:x}",
-        "txId": withdrawal.tx_id if done else "", "applyTime": utc_text(withdrawal.time), "network": withdrawal.network,
-        "transferType": withdrawal.transfer_type, "info": "", "confirmNo": 1 if done else 0,
-        "walletType": int(withdrawal.wallet == "funding"), "txKey": "",
-    }
-    if withdrawal.complete_time is not None and done:
-        row["completeTime"] = utc_text(withdrawal.complete_time)
-    return row
-
-
-def _asked(call: Call, move: Deposit | Withdrawal) -> bool:
-    status = call.integer("status")
-    return call.params.get("coin") in (None, "", move.asset) and status in (None, move.status(call.now))
-
-
-def _page(call: Call, rows: list[Any]) -> list[Any]:
-    offset = call.integer("offset", 0) or 0
-    return rows[offset:offset + call.limit(1000, 1000)]
-
-
-def utc_text(time: int) -> str:
-    """Binance's withdrawal times: UTC, whole seconds."""
-    return f"{datetime.fromtimestamp(time // 1000, UTC):%Y-%m-%d %H:%M:%S}"

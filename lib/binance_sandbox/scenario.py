@@ -1,5 +1,6 @@
 """Scenarios: accounts, and what happens to them at offsets from a start. TOML, built in or a file.
 
+    prices = "crash"                    one of the moods; `--scenario demo+crash` says the same of a built-in one
     [[accounts]]                        keys as in POST /sandbox/accounts
     [[events]]                          keys as in POST /sandbox/events, but `at` in place of `time`
     at = "8d 10h 37m 12s"               and `complete_after`, counted from `at`, in place of `complete_time`
@@ -19,12 +20,32 @@ from typing import Any
 from .accounts import read_account
 from .clock import DAY, HOUR, MINUTE
 from .errors import BadInput, SandboxError
-from .events import read_event
+from .event_fields import read_event
 from .fields import Fields
 from .ledger import Ledger
 
 OFFSET = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)? ?(?:(\d+)s)?")
+MOOD_NAMES = ("calm", "bull", "bear", "crash", "sideways")    # the keys of `moods.MOODS`, without waiting for numpy
 UNITS = (DAY, HOUR, MINUTE, 1000)
+
+
+def read_scenarios(names: str | None) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """The tables of each scenario that `names` joins by "+", and the price mood among them, if any."""
+    tables: dict[str, dict[str, Any]] = {}
+    moods = []
+    for name in names.split("+") if names else ():
+        if name in MOOD_NAMES:
+            moods.append(name)
+        else:
+            tables[name] = read_scenario(name)
+            mood = tables[name].pop("prices", None)
+            if mood is not None and mood not in MOOD_NAMES:
+                raise SandboxError(f"--scenario: {name}: prices: {mood!r} is none of {', '.join(MOOD_NAMES)}; "
+                                   "correct it.")
+            moods += [mood] if mood else []
+    if len(moods) > 1:
+        raise SandboxError(f"--scenario: {' and '.join(moods)} are two moods of the same prices; choose one.")
+    return tables, moods[0] if moods else None
 
 
 def read_scenario(name: str) -> dict[str, Any]:
@@ -38,7 +59,7 @@ def read_scenario(name: str) -> dict[str, Any]:
     else:
         source = built_in / f"{name}.toml"
     if not source.is_file():
-        known = ", ".join(sorted(file.name.removesuffix(".toml") for file in built_in.iterdir()))
+        known = ", ".join([*sorted(file.name.removesuffix(".toml") for file in built_in.iterdir()), *MOOD_NAMES])
         raise SandboxError(f"--scenario: there is no scenario {name}; name a .toml file or one of: {known}.")
     try:
         return tomllib.loads(source.read_text("utf-8"), parse_float=Decimal)

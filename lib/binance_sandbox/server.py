@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 
 import uvicorn
 from starlette.applications import Starlette
@@ -63,7 +64,9 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if sockets and self.started:
             host, port = sockets[0].getsockname()[:2]
-            print(f"binance_sandbox listening on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+            whom = " (this machine only)" if ip_address(host).is_loopback else " (open to the network)"
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            print(f"binance_sandbox{whom} listening on {url}", flush=True)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

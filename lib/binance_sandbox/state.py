@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from .clock import Clock
 from .faults import Faults
+from .futures.engine import Futures
 from .ledger import Ledger
 from .limits import Limits
 from .market import Market
@@ -34,5 +37,10 @@ class State:
     scenario: str | None = None
     start: int = 0    # ms; what a scenario's offsets count from
     faults: Faults = field(default_factory=Faults)
+    calls: dict[str, Callable[..., Any]] = field(default_factory=dict)    # "GET /api/v3/time" -> its endpoint
     limits: Limits = field(default_factory=Limits)
     requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    futures: Futures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.futures = Futures(self.market, self.ledger, self.seed, self.clock.now())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from .accounts import Account
 from .errors import WireError, invalid_value, master_only
 from .events import Transfer
-from .money import plain
+from .money import ZERO, fixed, plain
+from .moves import amount_sent, carry_out
+from .valuation import held, wallet_value
 from .wire import Call
 
-UNIVERSAL_DAYS, SUB_DAYS = 7, 30
+UNIVERSAL_DAYS, SUB_DAYS, SPOT_DAYS = 7, 30, 100
 ACCOUNT_TYPES = {"spot": "SPOT", "futures": "USDT_FUTURE", "coin_futures": "COIN_FUTURE", "margin": "MARGIN",
                  "isolated_margin": "ISOLATED_MARGIN"}
 IN, OUT = 1, 2
@@ -41,7 +45,7 @@ def universal_transfers(call: Call) -> dict[str, Any]:
     sender = sender or (None if receiver else call.account.email)
     found = [transfer for transfer in _family_transfers(call, start, end)
              if sender in (None, _email(call, transfer.account)) and receiver in (None, "", _email(call, transfer.to))
-             and call.params.get("clientTranId") in (None, "")]
+             and call.params.get("clientTranId") in (None, "", transfer.client_id)]
     size = call.limit(500, 500)
     page = call.limit(1, 10**9, name="page")
     rows = [_universal_transfer(call, transfer) for transfer in found[(page - 1) * size:page * size]]
@@ -53,8 +57,82 @@ def _universal_transfer(call: Call, transfer: Transfer) -> dict[str, Any]:
         "tranId": transfer.number, "fromEmail": _email(call, transfer.account), "toEmail": _email(call, transfer.to),
         "asset": transfer.asset, "amount": plain(transfer.amount), "createTimeStamp": transfer.time,
         "fromAccountType": ACCOUNT_TYPES.get(transfer.from_wallet, "SPOT"),
-        "toAccountType": ACCOUNT_TYPES.get(transfer.to_wallet, "SPOT"), "status": "SUCCESS", "clientTranId": "",
+        "toAccountType": ACCOUNT_TYPES.get(transfer.to_wallet, "SPOT"), "status": "SUCCESS",
+        "clientTranId": transfer.client_id,
     }
+
+
+def universal_transfer(call: Call) -> dict[str, Any]:
+    """Move an asset between two accounts of the family, now; who is not named is the master."""
+    _subs(call)
+    sender, receiver = (_member(call, name) for name in ("fromEmail", "toEmail"))
+    wallets = [_wallet(call, name) for name in ("fromAccountType", "toAccountType")]
+    if (sender, wallets[0]) == (receiver, wallets[1]):
+        raise WireError(-9000, "The two accounts of a transfer must differ.")
+    event = {"type": "sub_transfer", "account": sender, "to": receiver, "from_wallet": wallets[0],
+             "to_wallet": wallets[1], "asset": call.text("asset"), "amount": amount_sent(call)}
+    client_id = call.params.get("clientTranId")
+    number = carry_out(call, event | ({"client_id": client_id} if client_id else {}))
+    return {"tranId": number, "clientTranId": client_id or ""}
+
+
+def _member(call: Call, name: str) -> str:
+    """The account of the family whose email a parameter gives, else the master."""
+    email = call.params.get(name)
+    for account in (call.account, *_subs(call)):
+        if email in (None, "", account.email):
+            return account.name
+    raise WireError(-12001, "Sub-account does not exist.")
+
+
+def _wallet(call: Call, name: str) -> str:
+    wanted = call.text(name)
+    for wallet, account_type in ACCOUNT_TYPES.items():
+        if account_type == wanted:
+            return wallet
+    raise invalid_value(name)
+
+
+def spot_transfers(call: Call) -> list[dict[str, Any]]:
+    """Transfers from spot to spot; newest first."""
+    _subs(call)
+    sender, receiver = call.params.get("fromEmail"), call.params.get("toEmail")
+    if sender and receiver:
+        raise WireError(-1128, "Combination of optional parameters invalid.")
+    start, end = call.window(SPOT_DAYS, WireError(-1127, "More than 100 days between startTime and endTime."),
+                             including=True)
+    found = [transfer for transfer in _family_transfers(call, start, end)
+             if transfer.from_wallet == transfer.to_wallet == "spot"
+             and sender in (None, "", _email(call, transfer.account))
+             and receiver in (None, "", _email(call, transfer.to))]
+    return [{"from": _email(call, transfer.account), "to": _email(call, transfer.to), "asset": transfer.asset,
+             "qty": plain(transfer.amount), "status": "SUCCESS", "tranId": transfer.number, "time": transfer.time}
+            for transfer in call.page(found, 500, 500, size="limit", current="page")]
+
+
+def spot_summary(call: Call) -> dict[str, Any]:
+    """What the master and its sub-accounts hold on spot, in BTC."""
+    subs = _subs(call)
+    worth = {account.name: wallet_value(call.market, call.state.ledger.holdings(account.name, call.seen), "spot", "BTC",
+                                        call.seen) for account in (call.account, *subs)}
+    rows = [{"email": account.email, "totalAsset": fixed(worth[account.name])} for account in subs
+            if call.params.get("email") in (None, "", account.email)]
+    return {"totalCount": len(rows), "masterAccountTotalAsset": fixed(worth[call.account.name]),
+            "spotSubUserAssetBtcVoList": call.page(rows, 10, 20, size="size", current="page")}
+
+
+def sub_assets(as_number: bool) -> Callable[[Call], dict[str, Any]]:
+    """A sub-account's spot assets; v3 tells them as numbers, v4 as text."""
+    def answer(call: Call) -> dict[str, Any]:
+        call.text("email")
+        name = _member(call, "email")
+        write: Callable[[Decimal], Any] = float if as_number else plain
+        wallet = held(call.state.ledger.holdings(name, call.seen), "spot")
+        return {"balances": [{"freeze": write(ZERO), "withdrawing": write(amounts.withdrawing), "asset": asset,
+                              "free": write(amounts.free), "locked": write(amounts.locked)}
+                             for asset, amounts in sorted(wallet.items())]}
+
+    return answer
 
 
 def sub_user_history(call: Call) -> list[dict[str, Any]]:
@@ -93,7 +171,7 @@ def _subs(call: Call) -> list[Account]:
 def _family_transfers(call: Call, start: int, end: int) -> list[Transfer]:
     ledger = call.state.ledger
     head = ledger.head(call.account.name)
-    return [transfer for transfer in ledger.family_transfers(start, min(end, call.now))
+    return [transfer for transfer in ledger.family_transfers(start, min(end, call.seen))
             if ledger.head(transfer.account) == head]
 
 

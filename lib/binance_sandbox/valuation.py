@@ -16,12 +16,12 @@ def usdt_price(market: Market, asset: str, now: int) -> Decimal | None:
     """USDT per unit of `asset`; a dollar coin without a market counts one; None when there is no route."""
     if asset == "USDT":
         return Decimal(1)
-    if direct := market.price(f"{asset}USDT", now):
+    if direct := market.live_price(f"{asset}USDT", now):
         return direct
     for bridge in BRIDGES:
-        if (through := market.price(f"{asset}{bridge}", now)) and (last := usdt_price(market, bridge, now)):
+        if (through := market.live_price(f"{asset}{bridge}", now)) and (last := usdt_price(market, bridge, now)):
             return through * last
-    if inverse := market.price(f"USDT{asset}", now):
+    if inverse := market.live_price(f"USDT{asset}", now):
         return 1 / inverse
     return Decimal(1) if asset in STABLECOINS else None
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from .clock import DAY, HOUR, Clock
 from .errors import SandboxError
+from .faults import Faults
 from .ledger import Ledger
 from .market import Market, Source
-from .scenario import play, read_scenario
+from .scenario import play, read_scenarios
 from .state import State
 
 HISTORY = 90 * DAY    # what a scenario without --start has behind it
@@ -20,31 +21,40 @@ GRID = 4 * HOUR
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`start` in ms; `speed` in sandbox seconds per second; `candles` a folder of 1m files."""
+    """`scenario` as on the command line, parts joined by "+"; `start` in ms; `speed` in sandbox seconds per second;
+    `candles` a folder of 1m files."""
 
     scenario: str | None = None
     seed: int = 1
     start: int | None = None
     speed: float | None = None
     candles: Path | None = None
+    older_replies: bool = False    # avgPrice and cumQuote in futures order replies, as before 2026-06-30
 
 
 def build_state(options: Options) -> State:
     """Raises `SandboxError` when the scenario or the candles are at fault."""
     clock = Clock(options.start, options.speed)
-    market = Market(_source(options))
-    ledger = Ledger(market)
     start = options.start if options.start is not None else (int(time.time() * 1000) - HISTORY) // GRID * GRID
-    if options.scenario is not None:
-        play(read_scenario(options.scenario), options.scenario, ledger, start)
-    return State(clock=clock, market=market, ledger=ledger, seed=options.seed, scenario=options.scenario, start=start)
+    tables, mood = read_scenarios(options.scenario)
+    market = Market(_source(options, mood, start))
+    ledger = Ledger(market)
+    for name, table in tables.items():
+        play(table, name, ledger, start)
+    state = State(clock=clock, market=market, ledger=ledger, seed=options.seed, scenario=options.scenario, start=start,
+                  faults=Faults(options.seed))
+    state.futures.options.older_replies = options.older_replies
+    return state
 
 
-def _source(options: Options) -> Source:
+def _source(options: Options, mood: str | None, start: int) -> Source:
     if options.candles is None:
         from .generator import Generator
+        from .moods import MOODS
 
-        return Generator(options.seed)
+        return Generator(options.seed, MOODS[mood] if mood else None, start)
+    if mood:
+        raise SandboxError(f"--scenario: {mood} is a mood of generated prices; leave it or --candles out.")
     # Brings polars: a third of a second for those alone who need it.
     from .recorded import read_folder
 

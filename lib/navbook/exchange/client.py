@@ -67,7 +67,10 @@ def base_urls(environment: Environment, sandbox_url: str | None) -> dict[str, st
 
 
 def _sandbox(address: str | None) -> str:
-    host = urlsplit(address or "").hostname
+    try:
+        host = urlsplit(address or "").hostname
+    except ValueError:
+        host = None
     if not address or not host:
         raise SettingsInvalid(f"The sandbox environment needs the address of a sandbox, not {address!r}.")
     if BINANCES_OWN.search(host):
@@ -119,7 +122,7 @@ class Exchange:
     async def ask(self, endpoint: str, call: Callable[..., Awaitable[Any]], **params: Any) -> Answer:
         """The answer to a read, tried again while nothing happened.
 
-        Raises `ExchangeUnavailable`, `RequestRejected` or `AnswerUnreadable`, naming `endpoint`.
+        Raises `ExchangeUnavailable` or `RequestRejected`, naming `endpoint`.
         """
         async for attempt in AsyncRetrying(retry=retry_if_exception_type(ExchangeUnavailable), wait=_wait,
                                            stop=_stop, reraise=True):
@@ -146,7 +149,7 @@ class Exchange:
         status, code = problem.status, problem.code
         told = self._plain(problem.message)
         if status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS:
-            reason = f"HTTP {status} ({code}), {told}" if code else f"HTTP {status}"
+            reason = f"HTTP {status}{f' ({code})' if code else ''}{f', {told}' if told else ''}"
             raise ExchangeUnavailable(endpoint, reason, problem.retry_after) from None
         if status == 451 or (status == 403 and not code):
             told = f"HTTP {status}: Binance does not serve this network or region"
@@ -159,7 +162,8 @@ class Exchange:
         for secret in (self.wire.API_KEY, self.wire.API_SECRET):
             text = text.replace(secret, "…") if secret else text
         text = re.sub(r"\?[^\s'\"]*|signature=\w*", "", text)
-        return " ".join(text.split())[:200].rstrip(". ")
+        shown = "".join(letter if letter.isprintable() else " " for letter in text)
+        return " ".join(shown.split())[:200].rstrip(". ")
 
     async def synchronise(self) -> datetime:
         """The exchange's time now; later signatures carry the offset to it. Raises as `ask` does."""

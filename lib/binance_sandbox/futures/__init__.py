@@ -1,0 +1,13 @@
+"""The USDⓈ-M futures engine: orders in, fills, funding and liquidations out. It knows no HTTP.
+
+    contracts   what a symbol allows: filters, bands, brackets
+    model       orders, algo orders, trades, income, and an account's desk that holds them
+    margin      initial and maintenance margin, liquidation price: arithmetic alone
+    statement   an account's margins at one moment
+    funding     rates and times
+    scan        the first minute in which anything could happen
+    engine      runs the clock: prices, triggers, fills, funding, liquidation, expiry
+    rules       what Binance refuses, with its codes
+
+Sources: BINANCE.md sections 6 to 8 and 13; DESIGN.md, "binance_sandbox" and "Intrabar rule".
+"""
