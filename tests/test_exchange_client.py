@@ -335,7 +335,8 @@ def assert_tells_no_secret(*things: object) -> None:
 
 def echo(path, headers):
     """What a careless proxy says: everything that it was sent."""
-    said = f"{path} {headers} http://x{path}".replace('"', "'")
+    key = {name.lower(): value for name, value in headers.items()}["x-mbx-apikey"]
+    said = f"{key} http://x{path} {path.replace('&', ' ')} {headers}".replace('"', "'")
     return 400, b'{"code": -9, "msg": "%s"}' % said.encode(), {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_a22_a_withdrawals_amount_is_net_of_its_fee():
     assert (row["amount"], row["fee"]) == (Decimal("8.91"), Decimal("0.004"))
 
 
+@pytest.fixture
+def tokyo(monkeypatch):
+    """A machine that is nine hours ahead."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
 def test_a23_the_text_time_of_a_withdrawal_is_utc():
     row = only(withdrawals(withdrawal()))
     assert (row["started_at"], row["time"]) == (datetime(2019, 10, 12, 11, 12, 2, tzinfo=UTC),

@@ -22,6 +22,7 @@ from navbook.exchange.client import Answer, Exchange
 from navbook.types import Environment, Wallet, WalletState
 
 NOT_OPENED = -2015       # also a missing permission: `_never_opened` tells them apart
+KEY_REFUSED = frozenset({-1022, -2008, -2014, -2015})
 NOT_A_MASTER = -12022    # the key is a sub-account's
 SUB_ACCOUNT_ERRORS = range(-12999, -11999)
 ABSENT_ON_TESTNET = (Wallet.FUNDING,)    # /sapi does not exist there
@@ -42,10 +43,17 @@ class Reading:
     flows: list[pl.DataFrame] = field(default_factory=list)
     flows_until: datetime | None = None
     problems: list[str] = field(default_factory=list)    # one sentence each, for people
+    key_refused: str | None = None                       # the sentence that says all when nothing could be read
     answers: list[tuple[str, Answer]] = field(default_factory=list)
 
     def keep(self, name: str, *answers: Answer) -> None:
         self.answers.extend((name, answer) for answer in answers)
+
+    @property
+    def told(self) -> list[str]:
+        """The problems; only the one that matters when the key itself is wrong."""
+        nothing = all(state is WalletState.FAILED for state in self.wallets.values())
+        return [self.key_refused] if self.key_refused and nothing else self.problems
 
     @property
     def responses(self) -> pl.DataFrame:
@@ -141,7 +149,10 @@ async def _wallet(reading: Reading, wallet: Wallet, asked: Awaitable[Answer],
 
 def _failed(reading: Reading, wallet: Wallet, problem: NavbookError) -> None:
     reading.wallets[wallet] = WalletState.FAILED
-    reading.problems.append(f"{reading.account}: the {wallet} wallet could not be read: {problem}")
+    sentence = f"{reading.account}: the {wallet} wallet could not be read: {problem}"
+    reading.problems.append(sentence)
+    if wallet is Wallet.SPOT and isinstance(problem, RequestRejected) and problem.code in KEY_REFUSED:
+        reading.key_refused = sentence
 
 
 async def cash_flows(exchange: Exchange, reading: Reading, since: datetime, *, is_sub: bool) -> None:

@@ -141,7 +141,7 @@ class Collector:
         harvest.add(schemas.ACCOUNTS, accounts)
         self.known = replace(self.known, accounts=gather.merged([self.known.accounts, accounts], schemas.ACCOUNTS))
         for reading in readings:
-            harvest.problems += reading.problems
+            harvest.problems += reading.told
             for frame in reading.balances:
                 harvest.add(schemas.BALANCES, frame)
             for frame in reading.flows:

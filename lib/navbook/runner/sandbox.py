@@ -20,10 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from navbook import settings
+from navbook import schemas, settings
 from navbook.errors import ExchangeUnavailable, RequestRejected, SettingsInvalid, StoreMismatch
 from navbook.runner import stores
 from navbook.settings import Account, Settings
+from navbook.store import tables
 from navbook.types import Environment
 
 HISTORY = timedelta(days=90)
@@ -50,6 +51,9 @@ def kept_world(config: Settings, candles: Path | None = None) -> World | None:
     """The world that the store remembers. Raises `StoreMismatch` when it is not made of `candles`."""
     text = stores.claim(config).get("world")
     world = World(**json.loads(text)) if text else None
+    if world is None and not tables.read(config.location, schemas.ACCOUNTS).is_empty():
+        raise StoreMismatch(f"The store {config.location} holds accounts of another sandbox; give the demo's a store "
+                            "of their own: NAVBOOK_STORE=FOLDER.")
     if world and candles and world.candles != str(candles.resolve()):
         raise StoreMismatch(f"The store {config.location} holds a demo of {world.candles or 'generated prices'}; "
                             f"give the demo of {candles} a store of its own: NAVBOOK_STORE=FOLDER navbook demo …")

@@ -44,7 +44,7 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     about a known key becomes the newest, whatever its clock says. Raises as `FrameSchema.check` does.
     """
     new = schema.check(frame)
-    known = _newest(_rows(location, schema, like=new), schema).collect()
+    known = _collected(_newest(_rows(location, schema, like=new), schema), location, schema)
     content = [column for column in schema.columns if column != "seen_at"]
     new = new.join(known.select(content), on=content, how="anti", nulls_equal=True)
     last_seen = known.select(*schema.key, last_seen="seen_at")
@@ -102,7 +102,7 @@ def read(location: str, schema: FrameSchema, *, account: str = "all",
         rows = rows.filter(pl.col("account") == account)
     if until != "now" and "time" in schema.columns:
         rows = rows.filter(pl.col("time") <= _moment(until))
-    return rows.collect().sort(schema.key)
+    return _collected(rows, location, schema).sort(schema.key)
 
 
 def versions(location: str) -> dict[str, int]:
@@ -177,6 +177,15 @@ def _rows(location: str, schema: FrameSchema, *, like: pl.DataFrame | None = Non
     if like is not None and "time" in schema.key:
         rows = rows.filter(pl.col("time").is_between(like["time"].min(), like["time"].max()))
     return rows
+
+
+def _collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.DataFrame:
+    """The rows read. A damaged Parquet file, at which polars panics, raises `StoreMismatch`."""
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+        raise StoreMismatch(f"The table {schema.name} of {location} cannot be read, a file of it is damaged or gone; "
+                            f"bring it back from a copy. ({' '.join(str(problem).split())[:200]})") from None
 
 
 def _newest(rows: pl.LazyFrame, schema: FrameSchema) -> pl.LazyFrame:
