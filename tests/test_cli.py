@@ -120,6 +120,17 @@ def test_an_unknown_account(local, tmp_path):
     assert said == "navbook: There is no account mane; there are main."
 
 
+def test_an_unknown_account_is_refused_by_every_job(tmp_path):
+    for job in ("benchmark", "publish"):
+        assert "There is no account ../../x" in sentence(navbook(job, "--account", "../../x", folder=tmp_path))
+    assert not (tmp_path / "runs" / job).exists()
+
+
+def test_a_query_may_begin_with_a_comment(tmp_path):
+    result = navbook("sql", "-- how many\nselect 2 as n", "--format", "csv", folder=tmp_path)
+    assert result.stdout == "n\n2\n", result.stderr
+
+
 def test_a_failing_query_gives_duckdbs_words(tmp_path):
     assert "nowhere" in sentence(navbook("sql", "from nowhere", folder=tmp_path))
 

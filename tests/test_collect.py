@@ -241,6 +241,34 @@ def test_a_withdrawal_under_way_is_still_the_accounts(local):
     assert local.read("holdings").filter(pl.col("wallet") == "in_transit")["time"].to_list() == [hour(2), hour(3)]
 
 
+def test_a_refused_withdrawal_leaves_the_past_as_it_was(local):
+    """Under way at 02:00, refused at 03:30: the 02:00 snapshot keeps its NAV, and nothing was lost or gained."""
+    local.account("main", {"spot": {"USDT": "10000"}})
+    local.event("withdrawal", "main", hour(1, minutes=30), asset="USDT", amount="9000", status=3,
+                complete_time=hour(3, minutes=30))
+    for number in (1, 2):
+        local.collect(hour(number))
+    local.rebuild()
+    assert local.read("nav_history")["nav"].to_list() == [10_000, 10_000]
+    local.collect(hour(4))
+    assert_nothing_gained(inception(local))
+    assert local.read("nav_history")["nav"].to_list() == [10_000, 10_000, 10_000]
+
+
+def test_nothing_of_a_key_whose_uid_is_unknown_is_kept(local, tmp_path, monkeypatch):
+    """The spot wallet, which tells the uid, fails: the other account's deposit must not get in."""
+    local.account("main", {"spot": {"USDT": "1"}})
+    local.collect(hour(1))
+    with local_exchange(tmp_path, monkeypatch) as other:
+        other.account("main", {"spot": {"USDT": "7"}}, email="another@example.com")
+        other.event("deposit", "main", hour(1, minutes=30), asset="USDT", amount="5")
+        other.fault("/api/v3/account", status=500, code=-1000, count=9)
+        with pytest.raises(SnapshotIncomplete, match="the spot wallet could not be read"):
+            other.collect(hour(2))
+    assert local.read("cash_flows").is_empty()
+    assert local.read("snapshots")["grade"].to_list() == [Grade.COMPLETE, Grade.INCOMPLETE]
+
+
 def test_a27_collecting_again_adds_nothing(local):
     local.server.control("POST", "limits", enforced=False)    # more than ten readings of withdrawals in a minute
     local.account("main", {"spot": {"USDT": "10000"}})

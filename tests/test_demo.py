@@ -21,7 +21,7 @@ from navbook.settings import NOTEBOOKS, load
 from navbook.store import catalog, tables
 
 # "Performance Queries" of the first portfolio monitor, as its users type them.
-LATEST = """
+LATEST = """-- Latest performance comparison
 SELECT
     ba.account_name,
     nh.nav,
@@ -33,7 +33,7 @@ JOIN binance_accounts ba ON nh.account_id = ba.id
 WHERE nh.timestamp >= NOW() - INTERVAL '24 hours'
 ORDER BY nh.timestamp DESC;
 """
-TREND = """
+TREND = """-- Historical performance trend
 SELECT
     DATE(timestamp) as date,
     AVG(nav) as avg_nav,

@@ -257,7 +257,7 @@ def test_a29_a_sub_accounts_key_without_its_master_is_told(binance):
     reading = flows(binance, sub)
     assert reading.flows_until is None
     assert "(-12022)" in only_problem(reading)
-    assert "This key is a sub-account's: name its master in navbook.toml." in only_problem(reading)
+    assert "Is this key a sub-account's?" in only_problem(reading)
 
 
 def test_an_account_that_can_have_no_sub_accounts_has_no_transfers(binance):

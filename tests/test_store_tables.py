@@ -357,6 +357,22 @@ def test_a_table_that_was_broken_is_named(location, tmp_path):
         tables.read(location, schemas.PRICES)
 
 
+@pytest.mark.parametrize("harm", [
+    pytest.param(lambda file: file.unlink(), id="gone"),
+    pytest.param(lambda file: file.write_bytes(b""), id="empty"),
+    pytest.param(lambda file: file.write_bytes(file.read_bytes()[:100]), id="cut off"),
+    pytest.param(lambda file: file.write_bytes(b"\0" * len(file.read_bytes())), id="zeros"),
+])
+def test_a_file_that_was_harmed_is_told_and_nothing_is_added(location, tmp_path, harm):
+    tables.append(location, schemas.PRICES, prices(price()))
+    harm(next((tmp_path / "sandbox/facts/prices").glob("*.parquet")))
+    for use in (lambda: tables.read(location, schemas.PRICES),
+                lambda: tables.append(location, schemas.PRICES, prices(price(2)))):
+        with pytest.raises(StoreMismatch, match="The table prices of"):
+            use()
+    assert tables.versions(location) == {"prices": 0}
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "sandbox").write_text("a file where the store should be")
     with pytest.raises((StoreUnusable, StoreMismatch), match="sandbox"):

@@ -84,7 +84,7 @@ def dashboards(host: str = "127.0.0.1", port: int = 8866, config: Config = None)
     commands.serve(settings.load(config), host, port, typer.echo)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})    # a query may begin with a "--" comment
 def sql(query: str, output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
         config: Config = None) -> None:
     """Ask the store in SQL (DuckDB). Tables: see the README."""
@@ -96,8 +96,8 @@ def sql(query: str, output: Annotated[Format, typer.Option("--format", help="How
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sandbox(context: typer.Context) -> None:
     """A local Binance over HTTP; --help lists its options."""
-    import subprocess
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "binance_sandbox", *context.args]))
+    import os
+    os.execv(sys.executable, [sys.executable, "-m", "binance_sandbox", *context.args])    # noqa: S606  (signals reach it)
 
 
 @app.command()

@@ -98,7 +98,7 @@ class RequestRejected(ExchangeError):
         -2008: "The key is of another environment or was deleted.",
         -2014: "The key has not the form of a Binance key.",
         -2015: "Check the key, its IP list and its permissions.",
-        -12022: "This key is a sub-account's: name its master in navbook.toml.",
+        -12022: "Is this key a sub-account's? Its `master` in navbook.toml must say so, and only then.",
     }
 
     def __init__(self, endpoint: str, code: int, reason: str, status: int = 400) -> None:

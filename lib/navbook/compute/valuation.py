@@ -83,11 +83,15 @@ def holdings(balances: pl.DataFrame, prices: pl.DataFrame, cash_flows: pl.DataFr
 def _in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
     """Withdrawals that had left a wallet at a snapshot and were not complete: [account, time, wallet, asset, quantity].
 
+    A refused one was under way until it came back (or, where the exchange does not say when, was seen refused).
+
     What a wallet still shows as `withdrawing` is not counted a second time.
     """
-    leaving = cash_flows.filter(pl.col("source") == "withdrawal", pl.col("status") != FlowStatus.FAILED).select(
+    came_back = pl.when(pl.col("time") > pl.col("started_at")).then("time").otherwise("seen_at")
+    leaving = cash_flows.filter(pl.col("source") == "withdrawal").select(
         "account", "asset", "started_at",
-        ends_at=pl.when(pl.col("status") == FlowStatus.DONE).then("time"),
+        ends_at=pl.when(pl.col("status") == FlowStatus.DONE).then("time")
+                  .when(pl.col("status") == FlowStatus.FAILED).then(came_back),
         gone=(pl.col("amount") + pl.col("fee")).cast(pl.Float64))
     under_way = (snapshots.select("account", "time").join(leaving, on="account")
                  .filter(pl.col("started_at") <= pl.col("time"),

@@ -49,6 +49,10 @@ class Reading:
     def keep(self, name: str, *answers: Answer) -> None:
         self.answers.extend((name, answer) for answer in answers)
 
+    def forget(self) -> None:
+        """Keep that it was tried, and nothing of what was read."""
+        self.balances, self.flows, self.answers, self.flows_until = [], [], [], None
+
     @property
     def told(self) -> list[str]:
         """The problems; only the one that matters when the key itself is wrong."""

@@ -94,6 +94,9 @@ class Collector:
         tickers = parse.prices((await fetch.tickers(self.public)).payload, now)
         self.traded = set(tickers["symbol"])
         readings = await asyncio.gather(*(self._account(name, now, flows) for name in self.names))
+        for reading in readings:
+            if reading.wallets.get(Wallet.SPOT) is WalletState.FAILED:
+                reading.forget()    # the key's uid is unknown: it may be another account's
         kept = [reading for reading in readings if self._is_the_same_account(reading, harvest)]
         self._keep(harvest, kept, tickers)
         return list(readings)

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from navbook import schemas, settings
-from navbook.errors import NavbookError, SettingsInvalid
+from navbook.errors import JobFailed, NavbookError, SettingsInvalid
 from navbook.runner import jobs, locks, sandbox, stores
 from navbook.settings import Settings
 from navbook.store import tables
@@ -25,6 +25,10 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
     with locks.hold(config, name):
         stores.claim(config)
         if name != "collect":
+            known = tables.read(config.location, schemas.ACCOUNTS)["account"]
+            if account != "all" and account not in known:
+                raise SettingsInvalid(f"There is no account {account} in {config.location}; there are "
+                                      f"{', '.join(known) or 'none yet'}.")
             _run(config, name, account, told, in_process, parameters)
             return
         if config.is_demo:
@@ -42,6 +46,8 @@ def everything(config: Settings, account: str, told: Told, *, in_process: bool =
             job(config, name, account, told, in_process=in_process)
         except NavbookError as trouble:
             troubles.append(trouble)
+    if len(troubles) > 1:
+        raise JobFailed(" ".join(str(trouble) for trouble in troubles))
     if troubles:
         raise troubles[0]
 

@@ -38,7 +38,8 @@ def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> d
     place = folder / "config.json"
     write_whole(place, config.model_dump_json(indent=1) + "\n")
     plain = settings.without_secrets(os.environ)
-    keys = {name: value for name, value in settings.without_secrets(os.environ, accounts).items() if name not in plain}
+    keys = {name: str(Path(value).resolve()) if name.endswith("_FILE") else value
+            for name, value in settings.without_secrets(os.environ, accounts).items() if name not in plain}
     others = {name: value for name, value in plain.items() if not name.startswith("NAVBOOK_")}
     return {**others, **keys, "NAVBOOK_CONFIG": str(place)}
 
