@@ -61,7 +61,8 @@ def facts(location: str) -> None:
     tables.append(location, schemas.SNAPSHOTS, schemas.SNAPSHOTS.rows([
         ("main", START + timedelta(hours=hour), "complete", None, "{}", None, START, START) for hour in (0, 1)]))
     tables.append(location, schemas.CASH_FLOWS, schemas.CASH_FLOWS.rows([(
-        "main", "deposit", "d1", START, START, "DEPOSIT", "USDT", Decimal(5), Decimal(0), "done", False, None, START)]))
+        "main", "deposit", "d1", START, START, "DEPOSIT", "USDT", Decimal(5), Decimal(0), "done", False, None,
+        None, None, START)]))
     tables.append(location, schemas.PRICES, schemas.PRICES.rows([
         (START, "BTCUSDT", Decimal(50_000), START), (START, "ETHUSDT", Decimal(2500), START)]))
     tables.replace(location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.rows([

@@ -46,7 +46,7 @@ def prices(*rows: tuple[object, ...]) -> pl.DataFrame:
 
 def flow(identity: str = "1", *, amount: str = "1", status: str = "done", seen: datetime = START):
     return ("main", "deposit", identity, START, START, "DEPOSIT", "BTC", Decimal(amount), Decimal(0), status, False,
-            None, seen)
+            None, None, None, seen)
 
 
 def flows(*rows: tuple[object, ...]) -> pl.DataFrame:

@@ -54,7 +54,7 @@ class World:
         """One movement, and the candles that price it."""
         source = source or ("sub_transfer" if kind.value.startswith("SUB") else kind.value.lower())
         self.flow_rows.append((account, source, flow_id or f"f{len(self.flow_rows)}", time, started_at or time, kind,
-                               asset, Decimal(str(amount)), Decimal(fee), status, internal, tx_id, time))
+                               asset, Decimal(str(amount)), Decimal(fee), status, internal, tx_id, None, None, time))
         self.candle_before(time)
 
     def candle_before(self, time: datetime) -> None:

@@ -78,7 +78,54 @@ CASH_FLOWS = fact("cash_flows", ("account", "source", "id"),
                   time=TIME,                         # when the counted NAV changes
                   started_at=TIME,                   # when it left or was first seen on the way
                   kind=pl.String(), asset=pl.String(), amount=AMOUNT, fee=AMOUNT, status=pl.String(),
-                  internal=pl.Boolean(), tx_id=pl.String())
+                  internal=pl.Boolean(),             # from or to another Binance account
+                  tx_id=pl.String(), counterparty=pl.String(), note=pl.String())    # words from outside
+WALLET_TOTALS = fact("wallet_totals", ("account", "time", "name"),
+                     "the exchange's own value of each wallet, in USDT",
+                     account=pl.String(), time=TIME, name=pl.String(),    # as the exchange calls it
+                     wallet=pl.String(),                                  # as we do
+                     value_usd=AMOUNT)
+TRANSFERS = fact("transfers", ("account", "id"),
+                 "moves between wallets of one account: no cash flow",
+                 account=pl.String(), id=pl.String(), time=TIME, kind=pl.String(), asset=pl.String(), amount=AMOUNT,
+                 status=pl.String())
+REWARDS = fact("rewards", ("account", "source", "id"),
+               "dividends, interest, airdrops: income, no cash flow; negative when taken back",
+               account=pl.String(), source=pl.String(), id=pl.String(), time=TIME, asset=pl.String(), amount=AMOUNT,
+               note=pl.String())
+CONVERTS = fact("converts", ("account", "source", "id"),
+                "one asset for another outside the order book: neither cash flow nor income",
+                account=pl.String(), source=pl.String(), id=pl.String(), time=TIME, from_asset=pl.String(),
+                from_amount=AMOUNT, to_asset=pl.String(), to_amount=AMOUNT, status=pl.String())
+INCOME = fact("income", ("account", "market", "kind", "id", "symbol", "asset"),
+              "what futures paid and cost: realised profit, funding, commission, …, signed",
+              account=pl.String(), market=pl.String(), kind=pl.String(), id=pl.String(), symbol=pl.String(),
+              asset=pl.String(), time=TIME, amount=AMOUNT, note=pl.String())
+FILLS = fact("fills", ("account", "market", "symbol", "id"),
+             "every trade of an order, as the exchange keeps it for three months",
+             account=pl.String(), market=pl.String(), symbol=pl.String(), id=pl.String(), time=TIME,
+             order_id=pl.String(), side=pl.String(), position_side=pl.String(), price=AMOUNT, quantity=AMOUNT,
+             fee=AMOUNT, fee_asset=pl.String(), realized_pnl=AMOUNT, maker=pl.Boolean())
+MANUAL_ENTRIES = fact("manual_entries", ("id",),
+                      "what people know and the exchange does not; a revoked one counts no more",
+                      id=pl.String(), account=pl.String(), action=pl.String(),    # types.Action
+                      time=TIME,                          # of an added flow
+                      source=pl.String(), flow=pl.String(),    # the listed flow that is marked or priced
+                      kind=pl.String(),                   # of the flow; null in a mark: it is no flow
+                      asset=pl.String(), amount=AMOUNT, price_usd=AMOUNT, note=pl.String(), revoked=pl.Boolean())
+FEE_PAYMENTS = fact("fee_payments", ("account", "id"),
+                    "what became of fees that were due",
+                    account=pl.String(), id=pl.String(), period=pl.String(), action=pl.String(),    # types.FeeAction
+                    time=TIME, amount_usd=AMOUNT, tx_id=pl.String(), note=pl.String(), revoked=pl.Boolean())
+CLOSINGS = fact("closings", ("account", "benchmark", "month"),
+                "the figures of a month as they were when it was closed",
+                account=pl.String(), benchmark=pl.String(), month=pl.String(), from_time=TIME, to_time=TIME,
+                nav_from=pl.Float64(), nav_to=pl.Float64(), flows_usd=pl.Float64(), gain_usd=pl.Float64(),
+                twr=pl.Float64(), benchmark_twr=pl.Float64(), alpha=pl.Float64(), fee_usd=pl.Float64())
+QUARANTINE = fact("quarantine", ("account", "endpoint", "id"),
+                  "rows of answers that no parser could read, word for word",
+                  account=pl.String(), endpoint=pl.String(), id=pl.String(),    # of the text
+                  time=TIME, reason=pl.String(), body=pl.String())
 CANDLES = fact("candles", ("market", "symbol", "interval", "open_time"),
                "closed candles; volume in the base asset",
                market=pl.String(), symbol=pl.String(), interval=pl.String(), open_time=TIME,
@@ -116,14 +163,58 @@ BENCHMARK_JOURNAL = derived("benchmark_journal", ("account", "benchmark", "time"
                             units_after=pl.Float64(), flow_usd=pl.Float64(), value_before=pl.Float64(),
                             value_after=pl.Float64(), warning=pl.String())
 PERFORMANCE = derived("performance", ("account", "benchmark", "period"),
-                      "time-weighted returns of account and benchmark, fractions, not annualised",
+                      "returns and risk of account (or group) and benchmark by period, as fractions; statistics are of "
+                      "daily returns, scaled to the period, or to 365 days when it is longer",
                       account=pl.String(), benchmark=pl.String(), period=pl.String(), from_time=TIME,
                       to_time=TIME, nav_from=pl.Float64(), nav_to=pl.Float64(), flows_usd=pl.Float64(),
-                      gain_usd=pl.Float64(), twr=pl.Float64(), benchmark_twr=pl.Float64(),
-                      alpha=pl.Float64(), max_drawdown=pl.Float64(), benchmark_max_drawdown=pl.Float64(),
+                      gain_usd=pl.Float64(),             # nav_to - nav_from - flows_usd
+                      benchmark_gain_usd=pl.Float64(),   # the same of the benchmark that began at nav_from
+                      twr=pl.Float64(), benchmark_twr=pl.Float64(), alpha=pl.Float64(),
+                      mwr=pl.Float64(), benchmark_mwr=pl.Float64(),    # money-weighted; a year's from 365 days on
+                      simple_gain=pl.Float64(),          # gain_usd over nav_from and deposits
+                      volatility=pl.Float64(), benchmark_volatility=pl.Float64(), sharpe=pl.Float64(),
+                      sortino=pl.Float64(), max_drawdown=pl.Float64(), drawdown_days=pl.Float64(),
+                      recovery_days=pl.Float64(),        # null: not recovered
+                      benchmark_max_drawdown=pl.Float64(), beta=pl.Float64(), tracking_error=pl.Float64(),
+                      information_ratio=pl.Float64(), up_capture=pl.Float64(), down_capture=pl.Float64(),
+                      verdict=pl.String(),               # ahead | behind | too early
+                      alpha_low=pl.Float64(), alpha_high=pl.Float64(),    # 95 % of block bootstraps
                       intervals_set_aside=pl.Int64())
+BENCHMARK_CONFIGS = derived("benchmark_configs", ("account", "benchmark"),
+                            "each account's benchmarks and where they stand",
+                            account=pl.String(), account_id=pl.Int64(), benchmark=pl.String(), weights=pl.String(),
+                            rebalance_day=pl.Int64(), rebalance_hour=pl.Int64(),    # null: never
+                            withdrawal=pl.String(), initialized_at=TIME, btc_units=pl.Float64(),
+                            eth_units=pl.Float64(), rebalance_count=pl.Int64(),
+                            last_rebalance_timestamp=TIME, next_rebalance_timestamp=TIME)
+RECONCILIATION = derived("reconciliation", ("account", "time", "wallet"),
+                         "each wallet beside the exchange's own value of it; wallet total: all of them",
+                         account=pl.String(), time=TIME, wallet=pl.String(), value_usd=pl.Float64(),
+                         exchange_usd=pl.Float64(), residual_usd=pl.Float64(),
+                         within=pl.Boolean(), note=pl.String())    # within: the tolerance; null: not known
+BRIDGE = derived("bridge", ("account", "period"),
+                 "from the first net asset value of a period to its last: the parts add up",
+                 account=pl.String(), period=pl.String(), from_time=TIME, to_time=TIME, nav_from=pl.Float64(),
+                 flows_usd=pl.Float64(), realised_usd=pl.Float64(), funding_usd=pl.Float64(),
+                 commission_usd=pl.Float64(), rewards_usd=pl.Float64(), price_effect_usd=pl.Float64(),
+                 residual_usd=pl.Float64(), nav_to=pl.Float64())
+FEES = derived("fees", ("account", "period"),
+               "the performance fee of each fee period, above the high-water mark and ahead of the benchmark",
+               account=pl.String(), period=pl.String(), from_time=TIME, to_time=TIME, nav=pl.Float64(),
+               mark_before=pl.Float64(), mark_after=pl.Float64(),    # the high-water mark, flows followed
+               alpha=pl.Float64(), rate=pl.Float64(), fee_usd=pl.Float64(),
+               reason=pl.String(),                     # why there is none
+               collected_usd=pl.Float64(), waived_usd=pl.Float64(), adjusted_usd=pl.Float64(),
+               pending_usd=pl.Float64())
+GROUP_HISTORY = derived("group_history", ("account", "time"),
+                        "net asset value of each group (its name stands in account); null when a member's is",
+                        account=pl.String(), time=TIME, grade=pl.String(), reason=pl.String(), members=pl.Int64(),
+                        nav=pl.Float64(), benchmark_value=pl.Float64(), twr_index=pl.Float64(),
+                        benchmark_index=pl.Float64())
 
 FACTS = {schema.name: schema for schema in (
-    STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, PRICES, CASH_FLOWS, CANDLES, RUNS)}
+    STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
+    CONVERTS, INCOME, FILLS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
-    HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, PERFORMANCE)}
+    HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
+    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY)}

@@ -104,7 +104,16 @@ class Account(_Section):
 
 
 class Group(_Section):
-    accounts: list[str]
+    accounts: list[str] = Field(min_length=1)
+    benchmark: Benchmark | None = None     # none: the common one
+
+
+class Fees(_Section):
+    """When performance fees fall due. UTC."""
+
+    every: Literal["month", "day", "hour"] = "month"
+    day: int = Field(1, ge=1, le=28)       # of the month
+    hour: int = Field(0, ge=0, le=23)
 
 
 class Job(_Section):
@@ -124,8 +133,10 @@ class Settings(BaseSettings):
     store: str = "data"
     runs: str = "runs"
     benchmark: Benchmark = Benchmark()
+    benchmarks: dict[AccountName, Benchmark] = {}     # further ones, beside the account's own
     accounts: dict[AccountName, Account] = {}
-    groups: dict[str, Group] = {}
+    groups: dict[AccountName, Group] = {}
+    fees: Fees = Fees()
     jobs: dict[str, Job] = {}
     trade: dict[str, dict[str, Any]] = {}
     stablecoins: tuple[str, ...] = STABLECOINS        # count 1 USD
@@ -151,6 +162,8 @@ class Settings(BaseSettings):
             if account.master is not None and self.accounts[account.master].master is not None:
                 raise ValueError(f"accounts.{name}.master names {account.master}, which is a sub-account itself")
         for name, group in self.groups.items():
+            if name in self.accounts:
+                raise ValueError(f"groups.{name} has the name of an account")
             if strangers := set(group.accounts) - set(self.accounts):
                 raise ValueError(f"groups.{name} names {', '.join(sorted(strangers))}, which is no account")
         variables = [variable_of(name) for name in self.accounts]

@@ -17,6 +17,12 @@ class Wallet(StrEnum):
     SPOT = "spot"
     FUNDING = "funding"
     FUTURES = "futures"           # USD-M, margin balance per asset
+    COIN_FUTURES = "coin_futures"    # COIN-M, margin balance per asset
+    MARGIN = "margin"             # cross margin, net of what is owed
+    ISOLATED_MARGIN = "isolated_margin"
+    EARN_FLEXIBLE = "earn_flexible"
+    EARN_LOCKED = "earn_locked"
+    OTHER = "other"               # options, bots, copy trading, …: at the exchange's own value, in USDT
     IN_TRANSIT = "in_transit"     # withdrawals that left a wallet and are not complete
 
 
@@ -44,16 +50,41 @@ class FlowKind(StrEnum):
 
     DEPOSIT = "DEPOSIT"
     WITHDRAWAL = "WITHDRAWAL"
-    SUB_DEPOSIT = "SUB_DEPOSIT"
+    FEE_WITHDRAWAL = "FEE_WITHDRAWAL"      # paid to the manager: a fee collected, no loss
+    SUB_DEPOSIT = "SUB_DEPOSIT"            # from the master or another sub-account
     SUB_WITHDRAWAL = "SUB_WITHDRAWAL"
+    PAY_DEPOSIT = "PAY_DEPOSIT"            # Binance Pay
+    PAY_WITHDRAWAL = "PAY_WITHDRAWAL"
+    FIAT_DEPOSIT = "FIAT_DEPOSIT"          # by bank
+    FIAT_WITHDRAWAL = "FIAT_WITHDRAWAL"
+    CARD_BUY = "CARD_BUY"                  # coins bought with money from outside
+    CARD_SELL = "CARD_SELL"
+    C2C_BUY = "C2C_BUY"                    # from and to other people
+    C2C_SELL = "C2C_SELL"
 
     @property
     def sign(self) -> int:
         """+1 when the account receives, -1 when it gives."""
-        return 1 if self in (FlowKind.DEPOSIT, FlowKind.SUB_DEPOSIT) else -1
+        return 1 if self.name.endswith(("DEPOSIT", "BUY")) else -1
 
 
 class FlowStatus(StrEnum):
     DONE = "done"          # counts
     PENDING = "pending"    # under way: may still count
     FAILED = "failed"      # never counts
+
+
+class Action(StrEnum):
+    """What a manual entry does."""
+
+    ADD = "add"            # a flow that the exchange does not list, or an opening balance
+    MARK = "mark"          # another kind for a listed flow, or none at all: it is no flow
+    PRICE = "price"        # a price for a flow that nothing prices
+
+
+class FeeAction(StrEnum):
+    """What became of a fee that was due."""
+
+    COLLECTED = "COLLECTED"
+    WAIVED = "WAIVED"
+    ADJUSTED = "ADJUSTED"    # a correction: added to what is due, may be negative

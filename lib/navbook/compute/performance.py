@@ -135,17 +135,19 @@ def performance(account: str, benchmark: str, navs: pl.DataFrame, chains: pl.Dat
 
 
 def _period(account: str, benchmark: str, name: str, line: pl.DataFrame, start: datetime,
-            end: datetime) -> tuple[object, ...]:
+            end: datetime) -> dict[str, object]:
     first = max(int((line["time"] <= start).sum()) - 1, 0)
     last = max(int((line["time"] <= end).sum()) - 1, first)
     inside = line.slice(first, last - first + 1)
     twr, benchmark_twr = (float(inside[chain][-1] / inside[chain][0]) - 1 for chain in ("twr_index", "benchmark_index"))
     nav_from, nav_to = float(inside["nav"][0]), float(inside["nav"][-1])
     flows_usd = float(inside["flows_usd"][1:].sum())
-    return (account, benchmark, name, inside["time"][0], inside["time"][-1], nav_from, nav_to, flows_usd,
-            nav_to - nav_from - flows_usd, twr, benchmark_twr, twr - benchmark_twr,
-            drawdown(inside["twr_index"]), drawdown(inside["benchmark_index"]),
-            int(inside["set_aside"][1:].is_not_null().sum()))
+    return {"account": account, "benchmark": benchmark, "period": name, "from_time": inside["time"][0],
+            "to_time": inside["time"][-1], "nav_from": nav_from, "nav_to": nav_to, "flows_usd": flows_usd,
+            "gain_usd": nav_to - nav_from - flows_usd, "twr": twr, "benchmark_twr": benchmark_twr,
+            "alpha": twr - benchmark_twr, "max_drawdown": drawdown(inside["twr_index"]),
+            "benchmark_max_drawdown": drawdown(inside["benchmark_index"]),
+            "intervals_set_aside": int(inside["set_aside"][1:].is_not_null().sum())}
 
 
 def drawdown(index: pl.Series) -> float:

@@ -127,7 +127,7 @@ def deposits(payload: Any, account: str, seen_at: datetime) -> pl.DataFrame:
         status = DEPOSIT_STATUS.get(integer(deposit["status"]), FlowStatus.PENDING)
         return (account, "deposit", identity(deposit["id"]), from_ms(completed) if completed else inserted, inserted,
                 FlowKind.DEPOSIT, text(deposit["coin"]), moved(deposit["amount"]), ZERO, status,
-                _internal(deposit), _transaction(deposit), seen_at)
+                _internal(deposit), _transaction(deposit), None, None, seen_at)
 
     return _frame(schemas.CASH_FLOWS, "GET /sapi/v1/capital/deposit/hisrec", payload, row)
 
@@ -141,7 +141,7 @@ def withdrawals(payload: Any, account: str, seen_at: datetime) -> pl.DataFrame:
         return (account, "withdrawal", identity(withdrawal["id"]), from_text(completed) if completed else applied,
                 applied, FlowKind.WITHDRAWAL, text(withdrawal["coin"]), moved(withdrawal["amount"]),
                 moved(given(withdrawal.get("transactionFee")) or "0"), status,
-                _internal(withdrawal), _transaction(withdrawal), seen_at)
+                _internal(withdrawal), _transaction(withdrawal), None, None, seen_at)
 
     return _frame(schemas.CASH_FLOWS, "GET /sapi/v1/capital/withdraw/history", payload, row)
 
@@ -271,7 +271,7 @@ def _sub_flow(account: str, transfer_id: Any, time_ms: Any, receives: bool, asse
     time, number = from_ms(time_ms), identity(transfer_id)
     kind = FlowKind.SUB_DEPOSIT if receives else FlowKind.SUB_WITHDRAWAL
     return (account, "sub_transfer", number, time, time, kind, text(asset), moved(quantity), ZERO,
-            SUB_STATUS.get(text(status).upper(), FlowStatus.PENDING), True, number, seen_at)
+            SUB_STATUS.get(text(status).upper(), FlowStatus.PENDING), True, number, None, None, seen_at)
 
 
 def _object(endpoint: str, payload: Any) -> dict[str, Any]:

@@ -143,7 +143,3 @@ def main(arguments: list[str] | None = None) -> Any:
     except KeyboardInterrupt:
         typer.echo("navbook: stopped.", err=True)
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

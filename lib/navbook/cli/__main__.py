@@ -1,0 +1,3 @@
+from navbook.cli import main
+
+main()
