@@ -1,7 +1,8 @@
 """Append, read and replace tables. Each is a Delta Lake table: a write is seen whole or not at all.
 
 A table lives at `<location>/<layer>/<name>`; location is `Settings.location`, a folder or s3://bucket/prefix.
-Readers never block the writer. Writers of one store take turns (runner.locks).
+Readers never block the writer. Writers of one store take turns (runner.locks). A column that a schema
+gained is null in what was written before, and joins the stored table with the next write.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     about a known key becomes the newest, whatever its clock says. Raises as `FrameSchema.check` does.
     """
     new = schema.check(frame)
-    known = _collected(_newest(_rows(location, schema, like=new), schema), location, schema)
+    if new.is_empty():
+        return 0
+    known = collected(_newest(_like(stored(location, schema), new, schema), schema), location, schema)
     content = [column for column in schema.columns if column != "seen_at"]
     new = new.join(known.select(content), on=content, how="anti", nulls_equal=True)
     last_seen = known.select(*schema.key, last_seen="seen_at")
@@ -53,7 +56,7 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
               .with_columns(seen_at=pl.max_horizontal("seen_at", after))
               .select(list(schema.columns)))
     if not new.is_empty():
-        _write(location, schema, new, mode="append")
+        _write(location, schema, new, mode="append", schema_mode="merge")
     return new.height
 
 
@@ -81,13 +84,13 @@ def content_hash(frame: pl.DataFrame) -> str:
 
 def stored_hash(location: str, schema: FrameSchema) -> str | None:
     """The content hash that the newest version of a derived table was written with."""
-    table = _open(location, schema)
+    table = opened(location, schema)
     return table.history(1)[0].get("content_hash") if table else None
 
 
 def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
     """A table as it is now: of facts the newest row per key. Empty when never written."""
-    rows = _rows(location, schema, version=pinned_versions().get(schema.name))
+    rows = stored(location, schema, version=pinned_versions().get(schema.name))
     return _newest(rows, schema) if "seen_at" in schema.columns else rows
 
 
@@ -102,20 +105,47 @@ def read(location: str, schema: FrameSchema, *, account: str = "all",
         rows = rows.filter(pl.col("account") == account)
     if until != "now" and "time" in schema.columns:
         rows = rows.filter(pl.col("time") <= _moment(until))
-    return _collected(rows, location, schema).sort(schema.key)
+    return collected(rows, location, schema).sort(schema.key)
+
+
+def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
+    """Every row of a table: of facts the older ones of each key too."""
+    table = opened(location, schema, version)
+    if table is None:
+        return schema.empty().lazy()
+    written = {field.name for field in table.schema().fields}
+    return pl.scan_delta(table).select(column if column in written else pl.lit(None, dtype).alias(column)
+                                       for column, dtype in schema.columns.items())
+
+
+def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.DataFrame:
+    """The rows of `stored` or `scan`. A damaged Parquet file, at which polars panics, raises `StoreMismatch`."""
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+        raise damaged(location, schema, str(problem)) from None
+
+
+def damaged(location: str, schema: FrameSchema, reason: str) -> StoreMismatch:
+    return StoreMismatch(f"The table {schema.name} of {location} cannot be read, a file of it is damaged or gone; "
+                         f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
 
 
 def versions(location: str) -> dict[str, int]:
     """The newest version of every table that exists."""
-    tables = {schema.name: _open(location, schema) for schema in _all()}
+    tables = {schema.name: opened(location, schema) for schema in _all()}
     return {name: table.version() for name, table in tables.items() if table}
 
 
 def files(location: str) -> dict[str, list[str]]:
     """The Parquet files that make up every table at this moment (or at the pinned versions)."""
-    pins = pinned_versions()
-    tables = {schema.name: _open(location, schema, pins.get(schema.name)) for schema in _all()}
-    return {name: table.file_uris() if table else [] for name, table in tables.items()}
+    return {schema.name: files_of(location, schema) for schema in _all()}
+
+
+def files_of(location: str, schema: FrameSchema) -> list[str]:
+    """The Parquet files of one table; none when it was never written. Raises `StoreMismatch`."""
+    table = opened(location, schema, pinned_versions().get(schema.name))
+    return table.file_uris() if table else []
 
 
 def pinned_versions() -> dict[str, int]:
@@ -141,7 +171,8 @@ def _all() -> list[FrameSchema]:
     return [*schemas.FACTS.values(), *schemas.DERIVED.values()]
 
 
-def _uri(location: str, schema: FrameSchema) -> str:
+def place(location: str, schema: FrameSchema) -> str:
+    """Where a table lies. Raises `SettingsInvalid` when no store can be at `location`."""
     if found := UNUSABLE.search(location):
         raise SettingsInvalid(f"The store {location} has {found[0]!r} in its path, which a store cannot take; "
                               "name another folder.")
@@ -151,15 +182,15 @@ def _uri(location: str, schema: FrameSchema) -> str:
 
 def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
     try:
-        write_deltalake(_uri(location, schema), frame, **how)
+        write_deltalake(place(location, schema), frame, **how)
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(_uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(place(location, schema), str(problem)) from problem
 
 
-def _open(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
+def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
     try:
-        return _Table(_uri(location, schema), version=version)
+        return _Table(place(location, schema), version=version)
     except TableNotFoundError:
         return None
     except DeltaError as problem:
@@ -167,25 +198,12 @@ def _open(location: str, schema: FrameSchema, version: int | None = None) -> Del
         raise StoreMismatch(f"The table {which} of {location} cannot be read: {str(problem).rstrip('.')}.") from problem
 
 
-def _rows(location: str, schema: FrameSchema, *, like: pl.DataFrame | None = None,
-          version: int | None = None) -> pl.LazyFrame:
-    """Every stored row; with `like`, only of the times that its rows span."""
-    table = _open(location, schema, version)
-    if table is None:
-        return schema.empty().lazy()
-    rows = pl.scan_delta(table)
-    if like is not None and "time" in schema.key:
-        rows = rows.filter(pl.col("time").is_between(like["time"].min(), like["time"].max()))
-    return rows
-
-
-def _collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.DataFrame:
-    """The rows read. A damaged Parquet file, at which polars panics, raises `StoreMismatch`."""
-    try:
-        return rows.collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        raise StoreMismatch(f"The table {schema.name} of {location} cannot be read, a file of it is damaged or gone; "
-                            f"bring it back from a copy. ({' '.join(str(problem).split())[:200]})") from None
+def _like(rows: pl.LazyFrame, frame: pl.DataFrame, schema: FrameSchema) -> pl.LazyFrame:
+    """The rows whose key is one of `frame`. The span of each column lets most files be passed over unread."""
+    keys = frame.select(schema.key)
+    spans = [pl.col(column).is_between(pl.lit(keys[column].min()), pl.lit(keys[column].max()))
+             for column in schema.key if not keys[column].has_nulls()]
+    return rows.filter(*spans).join(keys.lazy(), on=schema.key, how="semi", nulls_equal=True)
 
 
 def _newest(rows: pl.LazyFrame, schema: FrameSchema) -> pl.LazyFrame:
