@@ -89,8 +89,8 @@ def sql(query: str, output: Annotated[Format, typer.Option("--format", help="How
         config: Config = None) -> None:
     """Ask the store in SQL (DuckDB). Tables: see the README."""
     from navbook import settings
-    from navbook.runner import commands
-    typer.echo(commands.sql(settings.load(config), query, output.value), nl=False)
+    from navbook.runner import queries
+    typer.echo(queries.sql(settings.load(config), query, output.value), nl=False)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -78,7 +78,7 @@ def _add_view(connection: duckdb.DuckDBPyConnection, location: str, schema: Fram
     except StoreMismatch as problem:
         connection.execute(head + _told_when_used(schema, str(problem)))
     except duckdb.Error as problem:
-        connection.execute(head + _told_when_used(schema, str(tables.damaged(location, schema, str(problem)))))
+        connection.execute(head + _told_when_used(schema, str(tables.damaged(location, schema.name, str(problem)))))
 
 
 def _add_familiar(connection: duckdb.DuckDBPyConnection) -> None:

@@ -123,11 +123,11 @@ def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.Data
     try:
         return rows.collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        raise damaged(location, schema, str(problem)) from None
+        raise damaged(location, schema.name, str(problem)) from None
 
 
-def damaged(location: str, schema: FrameSchema, reason: str) -> StoreMismatch:
-    return StoreMismatch(f"The table {schema.name} of {location} cannot be read, a file of it is damaged or gone; "
+def damaged(location: str, name: str, reason: str) -> StoreMismatch:
+    return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
                          f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
 
 
