@@ -82,7 +82,7 @@ def test_a_damaged_table_is_named_by_the_queries_that_use_it(config):
     for minute in (0, 1):
         tables.append(config.location, schemas.PRICES, schemas.PRICES.rows([
             (START.replace(minute=minute), "BTCUSDT", Decimal(1), START)]))
-    whole = tables.files_of(config.location, schemas.PRICES)
+    whole = tables.files(config.location, schemas.PRICES)
     for harmed in whole:
         kept = Path(harmed).read_bytes()
         for content in (b"", kept[:-20], bytes(len(kept)), kept[:60] + bytes(100) + kept[160:]):

@@ -130,7 +130,7 @@ def test_the_queries_of_the_first_users_run_as_printed(location):
 def test_a_damaged_table_fails_the_queries_that_use_it_and_no_other(location):
     facts(location)
     for harm in ("not Parquet", None, "no log"):
-        (file,) = tables.files_of(location, schemas.CASH_FLOWS) if harm != "no log" else (None,)
+        (file,) = tables.files(location, schemas.CASH_FLOWS) if harm != "no log" else (None,)
         if harm == "no log":
             next(Path(location, "facts/cash_flows/_delta_log").glob("*.json")).write_text("{")
         elif harm:

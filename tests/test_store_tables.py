@@ -66,7 +66,7 @@ def values(*rows: tuple[object, ...]) -> pl.DataFrame:
 
 def stored(location: str, schema: schemas.FrameSchema) -> pl.DataFrame:
     """Every row that was ever appended, older ones too."""
-    return pl.concat([schema.empty(), *(pl.read_parquet(file) for file in tables.files(location)[schema.name])])
+    return pl.concat([schema.empty(), *(pl.read_parquet(file) for file in tables.files(location, schema))])
 
 
 def sql(location: str, query: str) -> pl.DataFrame:
@@ -197,8 +197,7 @@ def grown(schema: schemas.FrameSchema, **columns: object) -> schemas.FrameSchema
 
 
 def know(monkeypatch, schema: schemas.FrameSchema) -> schemas.FrameSchema:
-    layer = schemas.FACTS if "seen_at" in schema.columns else schemas.DERIVED
-    monkeypatch.setitem(layer, schema.name, schema)
+    monkeypatch.setitem(schemas.TABLES, schema.name, schema)
     return schema
 
 
@@ -243,7 +242,7 @@ def test_appending_reads_the_files_that_may_know_the_keys_and_no_others(location
 
     for minute in range(4):
         tables.append(location, schemas.CANDLES, schemas.CANDLES.rows([candle(minute)]))
-    for file in tables.files_of(location, schemas.CANDLES):
+    for file in tables.files(location, schemas.CANDLES):
         if pl.read_parquet(file)["open_time"][0] != at(3):
             Path(file).write_bytes(b"harmed")
     assert tables.append(location, schemas.CANDLES, schemas.CANDLES.rows([candle(3), candle(4)])) == 1

@@ -23,10 +23,8 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
     with locks.hold(config, name):
         stores.claim(config)
         if name != "collect":
-            known = tables.read(config.location, schemas.ACCOUNTS)["account"]
-            if account != "all" and account not in known:
-                raise SettingsInvalid(f"There is no account {account} in {config.location}; there are "
-                                      f"{', '.join(known) or 'none yet'}.")
+            if account != "all":
+                stores.require(config, account)
             _run(config, name, account, told, in_process, parameters)
             return
         if config.is_demo:

@@ -41,7 +41,7 @@ def connect(location: str) -> duckdb.DuckDBPyConnection:
     """A connection with one view per table of the store at `location`. Times are UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for schema in (*schemas.FACTS.values(), *schemas.DERIVED.values()):
+    for schema in schemas.TABLES.values():
         _add_view(connection, location, schema)
     _add_familiar(connection)
     return connection
@@ -49,21 +49,20 @@ def connect(location: str) -> duckdb.DuckDBPyConnection:
 
 def table(location: str, name: str) -> pl.LazyFrame:
     """The table or view `name`. Raises `KeyError` with the known names."""
-    schema = schemas.FACTS.get(name) or schemas.DERIVED.get(name)
     if name in FAMILIAR:
         rows: pl.DataFrame = connect(location).sql(f'FROM "{name}"').pl()
         return rows.lazy()
-    if schema is None:
-        known = sorted({*schemas.FACTS, *schemas.DERIVED, *FAMILIAR})
+    if name not in schemas.TABLES:
+        known = sorted({*schemas.TABLES, *FAMILIAR})
         raise KeyError(f"there is no table {name}; there are {', '.join(known)}")
-    return tables.scan(location, schema)
+    return tables.scan(location, schemas.TABLES[name])
 
 
 def export(location: str, file: Path) -> None:
     """Write every table and view into a new DuckDB database `file`; of facts the newest row of each."""
     connection = connect(location)
     connection.execute(f"ATTACH '{_quoted(str(file))}' AS copied")
-    for schema in (*schemas.FACTS.values(), *schemas.DERIVED.values()):
+    for schema in schemas.TABLES.values():
         name = _view_name(schema)
         connection.execute(f'CREATE TABLE copied."{name}" AS FROM "{name}"')
     connection.execute("USE copied")
@@ -74,7 +73,7 @@ def export(location: str, file: Path) -> None:
 def _add_view(connection: duckdb.DuckDBPyConnection, location: str, schema: FrameSchema) -> None:
     head = f'CREATE VIEW "{_view_name(schema)}" AS '
     try:
-        connection.execute(head + _select(schema, tables.files_of(location, schema)))
+        connection.execute(head + _select(schema, tables.files(location, schema)))
     except StoreMismatch as problem:
         connection.execute(head + _told_when_used(schema, str(problem)))
     except duckdb.Error as problem:

@@ -104,7 +104,7 @@ def read(location: str, schema: FrameSchema, *, account: str = "all",
     if account != "all" and "account" in schema.columns:
         rows = rows.filter(pl.col("account") == account)
     if until != "now" and "time" in schema.columns:
-        rows = rows.filter(pl.col("time") <= _moment(until))
+        rows = rows.filter(pl.col("time") <= moment(until))
     return collected(rows, location, schema).sort(schema.key)
 
 
@@ -133,17 +133,12 @@ def damaged(location: str, name: str, reason: str) -> StoreMismatch:
 
 def versions(location: str) -> dict[str, int]:
     """The newest version of every table that exists."""
-    tables = {schema.name: opened(location, schema) for schema in _all()}
+    tables = {schema.name: opened(location, schema) for schema in schemas.TABLES.values()}
     return {name: table.version() for name, table in tables.items() if table}
 
 
-def files(location: str) -> dict[str, list[str]]:
-    """The Parquet files that make up every table at this moment (or at the pinned versions)."""
-    return {schema.name: files_of(location, schema) for schema in _all()}
-
-
-def files_of(location: str, schema: FrameSchema) -> list[str]:
-    """The Parquet files of one table; none when it was never written. Raises `StoreMismatch`."""
+def files(location: str, schema: FrameSchema) -> list[str]:
+    """The Parquet files that make up a table at this moment (or at the pinned version). Raises `StoreMismatch`."""
     table = opened(location, schema, pinned_versions().get(schema.name))
     return table.file_uris() if table else []
 
@@ -159,16 +154,13 @@ def pinned_versions() -> dict[str, int]:
     raise SettingsInvalid(f'{PINS} must be JSON such as {{"cash_flows": 3}}: a version for each table.')
 
 
-def _moment(until: str | datetime) -> datetime:
+def moment(until: str | datetime) -> datetime:
+    """A time as people write it; without a zone it is UTC. Raises `SettingsInvalid`."""
     try:
-        moment = datetime.fromisoformat(until) if isinstance(until, str) else until
+        time = datetime.fromisoformat(until) if isinstance(until, str) else until
     except ValueError:
         raise SettingsInvalid(f"{until!r} is not a time; write it like 2026-05-01T12:00, in UTC, or now.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _all() -> list[FrameSchema]:
-    return [*schemas.FACTS.values(), *schemas.DERIVED.values()]
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def place(location: str, schema: FrameSchema) -> str:
