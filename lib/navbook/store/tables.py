@@ -155,7 +155,7 @@ def pinned_versions() -> dict[str, int]:
 
 
 def moment(until: str | datetime) -> datetime:
-    """A time as people write it; without a zone it is UTC. Raises `SettingsInvalid`."""
+    """A time that a person wrote, in UTC where it names no zone. Raises `SettingsInvalid`."""
     try:
         time = datetime.fromisoformat(until) if isinstance(until, str) else until
     except ValueError:
