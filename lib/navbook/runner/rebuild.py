@@ -9,6 +9,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute import benchmark, cash_flows, performance, valuation
+from navbook.runner import restating
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
 from navbook.types import COUNTED, OWN_BENCHMARK, Grade
@@ -64,8 +65,9 @@ def compute(facts: Facts, config: Settings) -> dict[str, pl.DataFrame]:
 
 def write(config: Settings, answers: dict[str, pl.DataFrame]) -> dict[str, str]:
     """Replace the derived tables; return the content hash of each."""
-    return {name: tables.replace(config.location, schemas.DERIVED[name], frame)
-            for name, frame in answers.items()}
+    hashes = {name: tables.replace(config.location, schemas.DERIVED[name], frame)
+              for name, frame in answers.items()}
+    return {**hashes, schemas.RESTATEMENTS.name: restating.write(config)}
 
 
 def _graded(facts: Facts, navs: pl.DataFrame, flow_values: pl.DataFrame, config: Settings) -> pl.DataFrame:

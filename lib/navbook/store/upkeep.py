@@ -73,6 +73,7 @@ def copy(location: str, to: Path) -> dict[str, str]:
     beside = to.with_name(f".{to.name}.{os.getpid()}")
     versions = tables.versions(location)
     try:
+        beside.mkdir(parents=True)
         for name, version in versions.items():
             _copy_table(location, schemas.TABLES[name], version, beside)
         wanted, written = digests(location, versions), digests(str(beside), versions)
