@@ -20,7 +20,7 @@ def reset(account: Annotated[str, typer.Argument(help="An account's name.")],
     """Take everything of an account out of the store, after a copy; the settings stay."""
     from navbook import settings
     from navbook.runner import upkeep
-    upkeep.reset(settings.load(config), account, typer.echo, _question(yes=yes), look_only=look)
+    upkeep.reset(settings.load(config), account, typer.echo, question(yes=yes), look_only=look)
 
 
 def delete(account: Annotated[str, typer.Option(help="An account's name.")],
@@ -33,7 +33,7 @@ def delete(account: Annotated[str, typer.Option(help="An account's name.")],
     """Take a span of time of an account out of the derived tables (--facts: of the facts too), then rebuild."""
     from navbook import settings
     from navbook.runner import upkeep
-    upkeep.delete(settings.load(config), account, since, until, typer.echo, _question(yes=yes), names=tables or (),
+    upkeep.delete(settings.load(config), account, since, until, typer.echo, question(yes=yes), names=tables or (),
                   facts=facts, dry_run=dry_run)
 
 
@@ -45,7 +45,7 @@ def replay(until: Annotated[str, typer.Option(help="Last moment included, UTC.")
     upkeep.replay(settings.load(config), until, typer.echo)
 
 
-def _question(*, yes: bool) -> Callable[[str], None]:
+def question(*, yes: bool) -> Callable[[str], None]:
     """What asks before something is destroyed: the answer is the account's name. Nobody there to ask: a refusal."""
     def ask(account: str) -> None:
         if yes:

@@ -65,7 +65,7 @@ def replay(config: Settings, until: str, told: Told) -> None:
 def backup(config: Settings, why: str) -> Path:
     """A verified copy of the whole store, named after the moment and `why`; beside the store, or with the runs."""
     root = config.runs_folder if "://" in config.location else Path(config.location).parent
-    place = root / "backups" / f"{config.environment}_{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}_before-{why}"
+    place = root / "backups" / f"{config.environment}_{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}_before-{why}"
     upkeep.copy(config.location, place)
     return place
 
