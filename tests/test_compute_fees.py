@@ -269,6 +269,23 @@ def test_a_snapshot_at_an_edge_settles_the_period_that_ends_there():
     assert rows["fee_usd"].to_list() == [pytest.approx(200), 0]
 
 
+def test_a_snapshot_at_an_edge_does_not_settle_the_period_that_begins_there_too():
+    rows = computed(history((day(1), 10_000), (day(1, 7, hour=0), 11_000), (day(1, 9), 11_000)))
+    assert only(rows, period="2026-07")["reason"] == "no complete snapshot"
+    first = computed(history((day(1, hour=0), 10_000), (day(1, 8), 11_000)))    # but the very first begins its own
+    assert (first["period"][0], first["settled_at"][0], first["nav"][0]) == ("2026-06", day(1, hour=0), 10_000)
+
+
+def test_rounding_is_no_gain():
+    """0.1 + 0.2 is more than 0.3, in floats: no fee of nothing, no higher mark."""
+    navs = history((day(1), 0.1, 1, 1), (day(30), 0.3, 1.1, 1), (day(1, 7), 0.3, 1.1, 1))
+    assert only(computed(navs, flows((day(2), 0.2))), period="2026-06")["reason"] == "not above the mark"
+    navs = history((day(1), 0.3, 1, 1), (day(30), 0.1 + 0.2, 1.1, 1), (day(1, 7), 0.3, 1.1, 1))
+    assert only(computed(navs), period="2026-06")["reason"] == "not above the mark"
+    level = history((day(1), 100, 1, 1), (day(30), 110, 1.1, 1.1 - 2e-16), (day(1, 7), 110, 1.1, 1.1))
+    assert only(computed(level), period="2026-06")["reason"] == "not ahead of the benchmark"
+
+
 def test_a_running_period_shows_what_it_gained_so_far_and_owes_nothing():
     row = computed(history((day(1), 10_000), (day(20), 11_000))).row(0, named=True)
     assert (row["final"], row["reason"], row["fee_usd"], row["pending_usd"]) == (False, "running", pytest.approx(200), 0)
@@ -325,6 +342,7 @@ def test_a51_what_was_recorded_of_a_period_that_is_no_more_is_not_lost():
     rows = computed(history(*END_OF_JUNE), None, payment("2026-06", "COLLECTED", "150"), schedule=DAILY)
     lost = only(rows, period="2026-06")
     assert (lost["reason"], lost["pending_usd"], lost["from_time"]) == ("no such period in the schedule", -150, None)
+    assert lost["final"]
     assert rows["pending_usd"].sum() == pytest.approx(50)
 
 
@@ -411,7 +429,7 @@ def test_equals_a_plain_loop_in_decimals(seed, schedule):
 
 def test_the_random_accounts_are_charged_now_and_then():
     charged = [computed(*random_account(seed), schedule=MONTHLY)["fee_usd"].sum() > 0 for seed in range(12)]
-    assert 6 <= sum(charged)
+    assert sum(charged) >= 6
 
 
 steps = st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2), st.sampled_from([0.0, 0.0, 0.5, -0.3, -1.5])),
