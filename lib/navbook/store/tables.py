@@ -101,7 +101,7 @@ def read(location: str, schema: FrameSchema, *, account: str = "all",
     if account != "all" and "account" in schema.columns:
         rows = rows.filter(pl.col("account") == account)
     if until != "now" and "time" in schema.columns:
-        rows = rows.filter(pl.col("time") <= _moment(until))
+        rows = rows.filter(pl.col("time") <= moment(until))
     return _collected(rows, location, schema).sort(schema.key)
 
 
@@ -129,7 +129,8 @@ def pinned_versions() -> dict[str, int]:
     raise SettingsInvalid(f'{PINS} must be JSON such as {{"cash_flows": 3}}: a version for each table.')
 
 
-def _moment(until: str | datetime) -> datetime:
+def moment(until: str | datetime) -> datetime:
+    """A time that a person wrote, in UTC where it names no zone. Raises `SettingsInvalid`."""
     try:
         moment = datetime.fromisoformat(until) if isinstance(until, str) else until
     except ValueError:
