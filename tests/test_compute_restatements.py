@@ -23,7 +23,7 @@ def performance(period: str = "2026-06", **figures: object):
 
 def fees(*due: tuple[str, datetime, float | None]):
     rows = [dict.fromkeys(schemas.FEES.columns) | {"account": account, "period": f"p{number}", "to_time": end,
-                                                   "fee_usd": fee} for number, (account, end, fee) in enumerate(due)]
+                                                   "final": True, "fee_usd": fee} for number, (account, end, fee) in enumerate(due)]
     return schemas.FEES.rows(rows)
 
 

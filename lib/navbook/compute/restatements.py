@@ -17,11 +17,12 @@ def month_figures(performance: pl.DataFrame, fees: pl.DataFrame) -> pl.DataFrame
     """[account, benchmark, month, from_time, to_time, *FIGURES] of every month, as the tables have it now.
 
     performance  PERFORMANCE
-    fees         FEES; a fee is of the month in which its period ends (at midnight: of the month before), and of
-                 the account's own benchmark. fee_usd is null where there is none, or one is not known
+    fees         FEES; a fee is of the month in which it falls due (at midnight: of the month before), and of the
+                 account's own benchmark. fee_usd is null where there is none, or one is not known
     """
     last_moment = pl.col("to_time").dt.offset_by("-1us")
-    due = (fees.group_by("account", month=last_moment.dt.strftime("%Y-%m"), benchmark=pl.lit(OWN_BENCHMARK))
+    due = (fees.filter("final")
+           .group_by("account", month=last_moment.dt.strftime("%Y-%m"), benchmark=pl.lit(OWN_BENCHMARK))
            .agg(fee_usd=pl.when(pl.col("fee_usd").is_not_null().all()).then(pl.col("fee_usd").sum())))
     return (performance.filter(pl.col("period").str.contains(r"^\d{4}-\d{2}$")).rename({"period": "month"})
             .join(due, on=MONTH, how="left").select(*MONTH, "from_time", "to_time", *FIGURES).sort(MONTH))

@@ -37,7 +37,8 @@ PLAIN: dict[str, tuple[FrameSchema, dict[str, str]]] = {
         "from_amount": "from_amount_in_from_asset", "to_asset": "to_asset", "to_amount": "to_amount_in_to_asset",
         "status": "status", "id": "id"}),
     "fees": (schemas.FEES, {
-        "account": "account", "period": "period", "from_time": "from_utc", "to_time": "due_utc", "nav": "nav_usd",
+        "account": "account", "period": "period", "from_time": "from_utc", "to_time": "due_utc", "final": "final",
+        "settled_at": "settled_utc", "nav": "nav_usd",
         "mark_before": "mark_before_usd", "mark_after": "mark_after_usd", "alpha": "alpha_fraction",
         "rate": "rate_fraction", "fee_usd": "fee_usd", "reason": "reason", "collected_usd": "collected_usd",
         "waived_usd": "waived_usd", "adjusted_usd": "adjusted_usd", "pending_usd": "pending_usd"}),
@@ -50,7 +51,10 @@ TABLES = (*(schema for schema, _ in PLAIN.values()), schemas.CASH_FLOWS, schemas
 
 
 def year(frames: Mapping[str, pl.DataFrame], start: datetime, end: datetime) -> dict[str, str]:
-    """CSV text of each sheet by its name: the rows of `frames` (by table) from `start` up to before `end`."""
+    """CSV text of each sheet by its name: the rows of `frames` (by table) from `start` up to before `end`.
+
+    Fees belong where they fall due, at the last instant too: at midnight they are the old year's.
+    """
     sheets = {name: frames[schema.name].rename(names).select(names.values()) for name, (schema, names) in PLAIN.items()}
     sheets |= {"flows": _flows(frames["cash_flows"], frames["flow_values"]),
                "snapshots": _snapshots(frames["snapshots"], frames["nav_history"])}
@@ -63,7 +67,8 @@ def _flows(cash_flows: pl.DataFrame, flow_values: pl.DataFrame) -> pl.DataFrame:
                                 counts=pl.lit(value=True))
     both = cash_flows.join(valued, on=FLOW, how="full", coalesce=True, suffix="_valued")
     return both.select(
-        "account", pl.coalesce("time_valued", "time").alias("time_utc"), pl.coalesce("kind_valued", "kind").alias("kind"),
+        "account", pl.coalesce("time_valued", "time").alias("time_utc"),
+        pl.coalesce("kind_valued", "kind").alias("kind"),
         pl.coalesce("asset", "asset_valued").alias("asset"), amount_in_asset="amount", fee_in_asset="fee",
         counted_in_asset="quantity", price_usd="price", price_route="price_route", value_usd="value_usd",
         counts=pl.col("counts").fill_null(value=False), status="status", internal="internal",
@@ -82,9 +87,12 @@ def _snapshots(snapshots: pl.DataFrame, nav_history: pl.DataFrame) -> pl.DataFra
 
 
 def _text(sheet: pl.DataFrame, start: datetime, end: datetime) -> str:
-    when = "time_utc" if "time_utc" in sheet.columns else "due_utc"
-    inside = sheet.filter(pl.col(when) >= start, pl.col(when) < end).sort("account", when, *sheet.columns[::-1])
+    if "time_utc" in sheet.columns:
+        inside = sheet.filter(pl.col("time_utc").is_between(start, end, "left"))
+    else:
+        inside = sheet.filter(pl.col("due_utc").is_between(start, end, "right"))
+    ordered = inside.sort(*inside.columns[:2], *inside.columns[::-1])
     finite = selectors.float().is_finite()
-    return printing.text(inside.with_columns(
+    return printing.text(ordered.with_columns(
         pl.when(finite).then(selectors.float()).round(8).cast(DERIVED_PLACES),
         selectors.datetime().dt.strftime("%FT%T%.fZ")), "csv")
