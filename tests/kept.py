@@ -27,7 +27,7 @@ def keep(config: Settings, world: World) -> None:
 
 
 def benchmark(config: Settings) -> dict[str, str]:
-    return rebuild.write(config, rebuild.compute(rebuild.read_facts(config), config))
+    return rebuild.run(config)
 
 
 def kept(config: Settings, name: str) -> pl.DataFrame:

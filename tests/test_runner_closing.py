@@ -9,7 +9,7 @@ from kept import benchmark, keep, kept, settings_for
 from navbook import schemas
 from navbook.errors import SettingsInvalid
 from navbook.runner import closing
-from navbook.store import catalog, tables
+from navbook.store import catalog, rewrite, tables
 from worlds import World, at, only
 
 APRIL = 30 * 24 + 1    # hours after the world's start, the midnight that begins 2 March: an hour into April
@@ -91,6 +91,7 @@ def test_a_snapshot_of_the_first_instant_after_it_ends_a_month(config):
 def test_a_month_whose_last_snapshot_counts_in_nothing_is_refused(config):
     world = World()
     world.snapshot(at(0), {"USDT": 100})
+    world.snapshot(at(12), {"USDT": 100})
     world.snapshot(at(24), {"USDT": 100}, grade="incomplete")
     world.snapshot(at(APRIL), {"USDT": 110})
     keep(config, world)
@@ -142,7 +143,7 @@ def test_the_table_of_restatements_is_rebuilt_like_any_other(config):
     world.flow(at(12), 400)
     keep(config, world)
     before = tables.stored_hash(config.location, schemas.RESTATEMENTS)
-    tables.replace(config.location, schemas.RESTATEMENTS, schemas.RESTATEMENTS.empty())
+    rewrite.replace(config.location, schemas.RESTATEMENTS, schemas.RESTATEMENTS.empty())
     assert benchmark(config)["restatements"] == before
 
 

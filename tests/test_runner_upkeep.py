@@ -17,7 +17,7 @@ from navbook import schemas
 from navbook.cli import upkeep as commands
 from navbook.errors import Locked, SettingsInvalid
 from navbook.runner import locks, upkeep
-from navbook.store import tables
+from navbook.store import rewrite, tables
 from worlds import World, at
 
 TWO = ("main", "sub")
@@ -192,7 +192,7 @@ def test_nothing_is_deleted_while_a_job_runs(config, job):
 # -- replay ---------------------------------------------------------------------------------------------------
 def test_n1_replay_tells_the_hashes_and_what_is_another(config):
     first = hashes(config)
-    tables.replace(config.location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.empty())
+    rewrite.replace(config.location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.empty())
     said: list[str] = []
     upkeep.replay(config, "now", said.append)
     assert hashes(config) == first

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 import navbook
 from navbook import schemas
-from navbook.store import catalog, tables
+from navbook.store import catalog, rewrite, tables
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ALL = [*schemas.FACTS.values(), *schemas.DERIVED.values()]
@@ -54,7 +54,7 @@ def fill(location: str) -> None:
             tables.append(location, schema, some(schema, seed=seed))
             assert tables.versions(location)[name] == seed
         for schema in schemas.DERIVED.values():
-            tables.replace(location, schema, some(schema, seed=seed))
+            rewrite.replace(location, schema, some(schema, seed=seed))
 
 
 def facts(location: str) -> None:
@@ -67,9 +67,9 @@ def facts(location: str) -> None:
         None, None, START)]))
     tables.append(location, schemas.PRICES, schemas.PRICES.rows([
         (START, "BTCUSDT", Decimal(50_000), START), (START, "ETHUSDT", Decimal(2500), START)]))
-    tables.replace(location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.rows([
+    rewrite.replace(location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.rows([
         ("main", 1, START, "complete", None, 110.0, 100.0, 50_000.0, 2500.0, 1.0, 1.0)]))
-    tables.replace(location, schemas.BENCHMARK_CONFIGS, schemas.BENCHMARK_CONFIGS.rows([
+    rewrite.replace(location, schemas.BENCHMARK_CONFIGS, schemas.BENCHMARK_CONFIGS.rows([
         ("main", 1, "own", '{"BTC": 0.5, "ETH": 0.5}', 0, 12, "benchmark", START, 0.1, 2.0, 0, None, START)]))
 
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from navbook import schemas
 from navbook.errors import KeyRepeated, SchemaMismatch, SettingsInvalid, StoreMismatch, StoreUnusable
-from navbook.store import catalog, tables
+from navbook.store import catalog, rewrite, tables
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 LARGEST = "99999999999999999999.999999999999999999"
@@ -158,7 +158,7 @@ def test_a27_batches_in_any_order_with_repeats_give_the_same_rows(data):
 
 
 # -- contracts ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("write", [tables.append, tables.replace])
+@pytest.mark.parametrize("write", [tables.append, rewrite.replace])
 def test_a_repeated_key_is_named_and_nothing_is_written(location, write):
     schema = schemas.PRICES if write is tables.append else schemas.BENCHMARK_VALUES
     row = price if write is tables.append else value
@@ -225,11 +225,11 @@ def test_older_code_reads_and_adds_to_a_table_that_gained_a_column(location):
 
 
 def test_a_column_that_a_derived_table_gains_is_null_until_it_is_rebuilt(location, monkeypatch):
-    tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
     later = know(monkeypatch, grown(schemas.BENCHMARK_VALUES, units=pl.Float64()))
     for read in (tables.read(location, later), sql(location, "FROM benchmark_values")):
         assert read.rows() == [(*value(1.0), None)]
-    tables.replace(location, later, later.rows([(*value(1.0), 2.0)]))
+    rewrite.replace(location, later, later.rows([(*value(1.0), 2.0)]))
     for read in (tables.read(location, later), sql(location, "FROM benchmark_values")):
         assert read.rows() == [(*value(1.0), 2.0)]
 
@@ -253,20 +253,20 @@ def test_appending_reads_the_files_that_may_know_the_keys_and_no_others(location
 # -- replacing ------------------------------------------------------------------------------------------------
 def test_replacing_with_the_same_rows_writes_no_version(location):
     rows = [value(float(minute), time=at(minute)) for minute in range(20)]
-    digest = tables.replace(location, schemas.BENCHMARK_VALUES, values(*rows))
+    digest = rewrite.replace(location, schemas.BENCHMARK_VALUES, values(*rows))
     shuffled = random.Random(1).sample(rows, len(rows))
-    assert tables.replace(location, schemas.BENCHMARK_VALUES, values(*shuffled)) == digest
+    assert rewrite.replace(location, schemas.BENCHMARK_VALUES, values(*shuffled)) == digest
     assert tables.versions(location) == {"benchmark_values": 0}
     assert tables.stored_hash(location, schemas.BENCHMARK_VALUES) == digest
-    assert tables.replace(location, schemas.BENCHMARK_VALUES, values(*rows[1:])) != digest
+    assert rewrite.replace(location, schemas.BENCHMARK_VALUES, values(*rows[1:])) != digest
     assert tables.versions(location) == {"benchmark_values": 1}
     assert tables.read(location, schemas.BENCHMARK_VALUES).rows() == values(*rows[1:]).rows()
 
 
 def test_replacing_with_nothing_empties_the_table_and_keeps_its_types(location):
-    tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
-    tables.replace(location, schemas.BENCHMARK_VALUES, values())
-    tables.replace(location, schemas.BENCHMARK_VALUES, values())
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, values())
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, values())
     assert tables.versions(location) == {"benchmark_values": 1}
     for frame in (tables.read(location, schemas.BENCHMARK_VALUES), sql(location, "FROM benchmark_values")):
         assert frame.equals(values())
@@ -274,8 +274,8 @@ def test_replacing_with_nothing_empties_the_table_and_keeps_its_types(location):
 
 
 def test_a_row_moved_by_a_microsecond_is_another_table(location):
-    first = tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
-    assert tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0, time=at(microseconds=1)))) != first
+    first = rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
+    assert rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0, time=at(microseconds=1)))) != first
 
 
 TEXTS = st.one_of(st.none(), st.sampled_from(("", "\\N", "null", "a,b", '"', '""', "\n", "é", "1.0", "true")))
@@ -287,7 +287,7 @@ def test_equal_hashes_mean_equal_rows(one, other):
     """N1: a missing text, an empty one and any other all differ, and so does the last digit of a float."""
     def digest(row):
         event, warning, number = row
-        return tables.content_hash(schemas.BENCHMARK_JOURNAL.rows([(
+        return rewrite.content_hash(schemas.BENCHMARK_JOURNAL, schemas.BENCHMARK_JOURNAL.rows([(
             "main", "own", START, 0, event, "", "BTC", number, 1.0, 1.0, 1.0, 1.0, 1.0, warning)]))
 
     assert (digest(one) == digest(other)) is (one == other)
@@ -344,7 +344,7 @@ def test_a_time_that_is_none_is_named(location, until):
 def test_pinned_versions_are_what_everybody_reads(location, monkeypatch):
     for number in (1, 2, 3):
         tables.append(location, schemas.PRICES, prices(price(number, time=at(number))))
-        tables.replace(location, schemas.BENCHMARK_VALUES, values(value(float(number))))
+        rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(float(number))))
     monkeypatch.setenv(tables.PINS, '{"prices": 1, "benchmark_values": 0}')
     assert tables.read(location, schemas.PRICES)["price"].to_list() == [1, 2]
     assert tables.scan(location, schemas.BENCHMARK_VALUES).collect()["value"].to_list() == [1.0]
@@ -390,7 +390,7 @@ def test_any_ordinary_folder_holds_a_store(tmp_path, folder):
     assert tables.append(location, schemas.PRICES, prices(price())) == 0
     assert tables.read(location, schemas.PRICES).equals(prices(price()))
     assert sql(location, "FROM prices").equals(prices(price()))
-    assert tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
+    assert rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
     assert sql(location, "FROM benchmark_values").equals(values(value(1.0)))
     assert sorted(entry.name for entry in (tmp_path / folder / "sandbox").iterdir()) == ["derived", "facts"]
     assert [entry.name for entry in tmp_path.iterdir()] == [folder]
@@ -409,7 +409,7 @@ def test_raw_facts_and_derived_tables_lie_apart(location, tmp_path):
     """A80."""
     tables.append(location, schemas.PRICES, prices(price()))
     tables.append(location, schemas.RESPONSES, schemas.RESPONSES.rows([("main", START, "x", 0, "{}", START)]))
-    tables.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, values(value(1.0)))
     found = {str(log.parent.relative_to(location)) for log in (tmp_path / "sandbox").rglob("_delta_log")}
     assert found == {"facts/prices", "raw/responses", "derived/benchmark_values"}
 
@@ -452,7 +452,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from navbook import schemas
-from navbook.store import tables
+from navbook.store import rewrite, tables
 location = sys.argv[1]
 sys.stdin.readline()
 known = tables.read(location, schemas.PRICES)
@@ -462,14 +462,14 @@ for batch in count(first):
     rows = [(time, f"S{{number}}", Decimal(batch), time) for number in range({BATCH})]
     tables.append(location, schemas.PRICES, schemas.PRICES.rows(rows))
     rows = [("main", f"b{{number}}", time, float(batch)) for number in range({BATCH})]
-    tables.replace(location, schemas.BENCHMARK_VALUES, schemas.BENCHMARK_VALUES.rows(rows))
+    rewrite.replace(location, schemas.BENCHMARK_VALUES, schemas.BENCHMARK_VALUES.rows(rows))
     if batch > first:
         print("at work", flush=True)
 """
 READER = f"""
 import select, sys
 from navbook import schemas
-from navbook.store import catalog, tables
+from navbook.store import catalog, rewrite, tables
 location = sys.argv[1]
 print("ready", flush=True)
 seen, generation, reads = 0, -1.0, 0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from navbook import schemas
 from navbook.errors import StoreMismatch, StoreUnusable
-from navbook.store import tables, upkeep
+from navbook.store import rewrite, tables, upkeep
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_all_rows_of_an_account_whatever_their_time(location):
 
 def test_a_period_lies_where_it_ends(location):
     row = dict.fromkeys(schemas.PERFORMANCE.columns) | {"account": "main", "benchmark": "own", "from_time": at(0)}
-    tables.replace(location, schemas.PERFORMANCE, schemas.PERFORMANCE.rows([
+    rewrite.replace(location, schemas.PERFORMANCE, schemas.PERFORMANCE.rows([
         row | {"period": f"p{minute}", "to_time": at(minute)} for minute in (1, 2, 3)]))
     keys = upkeep.keys_of(location, schemas.PERFORMANCE, "main", at(0), at(2))
     assert sorted(keys["period"]) == ["p1", "p2"]
@@ -125,7 +125,7 @@ def fill(location: str) -> None:
     put(location, ("a", 0, "done"), ("b", 1, "done"))
     tables.append(location, schemas.RESPONSES, schemas.RESPONSES.rows([("main", START, "x", 0, "{}", START)]))
     for number in (1.0, 2.0):
-        tables.replace(location, schemas.BENCHMARK_VALUES, schemas.BENCHMARK_VALUES.rows([("main", "own", START, number)]))
+        rewrite.replace(location, schemas.BENCHMARK_VALUES, schemas.BENCHMARK_VALUES.rows([("main", "own", START, number)]))
 
 
 def test_a70_a_copy_is_a_store_with_the_same_rows_versions_and_hashes(location, tmp_path):

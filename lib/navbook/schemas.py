@@ -27,13 +27,18 @@ class FrameSchema:
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `frame` with its columns in order, or raise `SchemaMismatch` or `KeyRepeated`."""
+        whole = self.shaped(frame)
+        if frame.height > 1 and frame.select(pl.struct(self.key).is_duplicated().any()).item():
+            repeated = frame.filter(pl.struct(self.key).is_duplicated())
+            raise KeyRepeated(self.name, self.key, repeated.select(self.key).row(0))
+        return whole
+
+    def shaped(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` with its columns in order, or raise `SchemaMismatch`; its keys may repeat."""
         names = {*self.columns, *frame.columns}
         if wrong := {name: (frame.schema.get(name, "missing"), self.columns.get(name, "in the schema"))
                      for name in sorted(names) if frame.schema.get(name) != self.columns.get(name)}:
             raise SchemaMismatch(self.name, wrong)
-        if frame.height > 1 and frame.select(pl.struct(self.key).is_duplicated().any()).item():
-            repeated = frame.filter(pl.struct(self.key).is_duplicated())
-            raise KeyRepeated(self.name, self.key, repeated.select(self.key).row(0))
         ordered = list(self.columns)
         return frame if frame.columns == ordered else frame.select(ordered)
 

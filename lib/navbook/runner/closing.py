@@ -33,11 +33,10 @@ def close(config: Settings, month: str, account: str = "all", *, again: bool = F
     with locks.hold(config, "benchmark"):    # the tables stay as they were checked
         figures = _figures(config).filter(pl.col("month") == month)
         found = figures["account"].unique().sort().to_list()
-        if account != "all" and account not in found:
-            raise MonthOpen(f"There are no figures of {account} for {month}; navbook benchmark makes them "
-                            "from what was collected.")
-        if not found:
-            raise MonthOpen(f"There are no figures of any account for {month}; nothing was collected then.")
+        if not found or (account != "all" and account not in found):
+            whose = "any account" if account == "all" else account
+            raise MonthOpen(f"There are no figures of {whose} for {month}: they take two counted snapshots and "
+                            "navbook benchmark.")
         names = found if account == "all" else [account]
         troubles = [*_not_over(config, names, start, end), *([] if again else _closed(config, names, month))]
         if troubles:

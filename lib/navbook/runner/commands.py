@@ -67,7 +67,7 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         asyncio.run(collecting.collect(config, account))
     elif name == "benchmark":
         from navbook.runner import rebuild
-        rebuild.write(config, rebuild.compute(rebuild.read_facts(config, **parameters), config))
+        rebuild.run(config, parameters["as_of"])
     else:
         from navbook.runner import pages
         pages.publish(config, account)

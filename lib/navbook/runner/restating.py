@@ -7,7 +7,7 @@ import polars as pl
 from navbook import schemas
 from navbook.compute import restatements
 from navbook.settings import Settings
-from navbook.store import tables
+from navbook.store import rewrite, tables
 
 
 def now(config: Settings) -> pl.DataFrame:
@@ -18,4 +18,4 @@ def now(config: Settings) -> pl.DataFrame:
 
 def write(config: Settings) -> str:
     """Replace the table; return its content hash."""
-    return tables.replace(config.location, schemas.RESTATEMENTS, now(config))
+    return rewrite.replace(config.location, schemas.RESTATEMENTS, now(config))

@@ -87,7 +87,7 @@ def _hashes(config: Settings) -> dict[str, str | None]:
 
 
 def _rebuilt(config: Settings, told: Told, before: dict[str, str | None], until: str = "now") -> None:
-    hashes = rebuild.write(config, rebuild.compute(rebuild.read_facts(config, as_of=until), config))
+    hashes = rebuild.run(config, until)
     told("Rebuilt from the facts" + ("" if until == "now" else f" up to {_utc(tables.moment(until))}") + ":")
     for name, digest in sorted(hashes.items()):
         told(f"  {name:<18} {digest}{'' if digest == before[name] else '  another than before'}")

@@ -1,4 +1,4 @@
-"""Append, read and replace tables. Each is a Delta Lake table: a write is seen whole or not at all.
+"""Append and read tables. Each is a Delta Lake table: a write is seen whole or not at all.
 
 A table lives at `<location>/<layer>/<name>`; location is `Settings.location`, a folder or s3://bucket/prefix.
 Readers never block the writer. Writers of one store take turns (runner.locks). A column that a schema
@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from navbook import schemas
 from navbook.errors import SettingsInvalid, StoreMismatch, StoreUnusable
 from navbook.schemas import FrameSchema
+from navbook.store import ordering
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
@@ -60,28 +61,6 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     return new.height
 
 
-def replace(location: str, schema: FrameSchema, frame: pl.DataFrame) -> str:
-    """Make `frame` the whole of a derived table; return its content hash.
-
-    Nothing is written when the hash already is the stored one.
-    """
-    new = schema.check(frame).sort(schema.key)
-    digest = content_hash(new)
-    if stored_hash(location, schema) != digest:
-        _write(location, schema, new, mode="overwrite", schema_mode="overwrite",
-               commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
-    return digest
-
-
-def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 over the rows of `frame` in their order, as CSV with the shortest exact floats.
-
-    Every text is quoted and null is not: a missing text, an empty one and any other differ.
-    """
-    text = frame.write_csv(null_value="\\N", datetime_format="%FT%T%.6f", quote_style="non_numeric")
-    return sha256(text.encode()).hexdigest()
-
-
 def stored_hash(location: str, schema: FrameSchema) -> str | None:
     """The content hash that the newest version of a derived table was written with."""
     table = opened(location, schema)
@@ -94,18 +73,19 @@ def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
     return _newest(rows, schema) if "seen_at" in schema.columns else rows
 
 
-def read(location: str, schema: FrameSchema, *, account: str = "all",
+def read(location: str, schema: FrameSchema, *, account: str = "all", accounts: Sequence[str] | None = None,
          until: str | datetime = "now") -> pl.DataFrame:
-    """`scan`, collected and sorted by key; of one account, up to and including `until` (UTC, or "now").
+    """`scan`, collected and sorted by key; of one account or some, up to and including `until` (UTC, or "now").
 
     Raises `SettingsInvalid` when `until` is no time.
     """
-    rows = scan(location, schema)
-    if account != "all" and "account" in schema.columns:
-        rows = rows.filter(pl.col("account") == account)
-    if until != "now" and "time" in schema.columns:
-        rows = rows.filter(pl.col("time") <= moment(until))
-    return collected(rows, location, schema).sort(schema.key)
+    wanted = accounts if account == "all" else [account]
+    rows = stored(location, schema, version=pinned_versions().get(schema.name))
+    if wanted is not None and "account" in schema.columns:
+        rows = rows.filter(pl.col("account").is_in(list(wanted)))
+    found = collected(rows, location, schema)
+    found = (ordering.newest if "seen_at" in schema.columns else ordering.ordered)(found, schema.key)
+    return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
 
 
 def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
@@ -129,6 +109,12 @@ def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.Data
 def damaged(location: str, name: str, reason: str) -> StoreMismatch:
     return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
                          f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
+
+
+def rows(location: str, schema: FrameSchema) -> int:
+    """How many rows are stored, by the table's log."""
+    table = opened(location, schema)
+    return int(sum(pl.DataFrame(table.get_add_actions(flatten=True))["num_records"].fill_null(0))) if table else 0
 
 
 def versions(location: str) -> dict[str, int]:
@@ -163,8 +149,8 @@ def moment(until: str | datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def place(location: str, schema: FrameSchema) -> str:
-    """Where a table lies. Raises `SettingsInvalid` when no store can be at `location`."""
+def uri(location: str, schema: FrameSchema) -> str:
+    """Where a table lies. Raises `SettingsInvalid` for a place that a store cannot take."""
     if found := UNUSABLE.search(location):
         raise SettingsInvalid(f"The store {location} has {found[0]!r} in its path, which a store cannot take; "
                               "name another folder.")
@@ -174,15 +160,15 @@ def place(location: str, schema: FrameSchema) -> str:
 
 def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
     try:
-        write_deltalake(place(location, schema), frame, **how)
+        write_deltalake(uri(location, schema), frame, **how)
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(place(location, schema), str(problem)) from problem
+        raise StoreUnusable(uri(location, schema), str(problem)) from problem
 
 
 def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
     try:
-        return _Table(place(location, schema), version=version)
+        return _Table(uri(location, schema), version=version)
     except TableNotFoundError:
         return None
     except DeltaError as problem:
