@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import closing, flows, upkeep
+from navbook.cli import closing, export, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -16,6 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
 app.add_typer(flows.app, name="flows")
+app.add_typer(export.app, name="export")
 for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay):
     app.command()(command)
 
