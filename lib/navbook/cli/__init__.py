@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 app.add_typer(flows.app, name="flows")
 app.add_typer(export.app, name="export")
-for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay):
+for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
     app.command()(command)
 
 
