@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from commands import navbook, sentence
@@ -147,19 +145,6 @@ def test_the_table_of_restatements_is_rebuilt_like_any_other(config):
     before = tables.stored_hash(config.location, schemas.RESTATEMENTS)
     rewrite.replace(config.location, schemas.RESTATEMENTS, schemas.RESTATEMENTS.empty())
     assert benchmark(config)["restatements"] == before
-
-
-def test_a_run_held_to_the_versions_at_its_start_restates_what_it_wrote_itself(config, monkeypatch):
-    world = spring()
-    keep(config, world)
-    closing.close(config, "2026-03")
-    world.flow(at(12), 400)
-    for name, frame in vars(world.facts()).items():
-        tables.append(config.location, schemas.FACTS[name], frame)
-    monkeypatch.setenv(tables.PINS, json.dumps(tables.versions(config.location)))
-    benchmark(config)
-    monkeypatch.delenv(tables.PINS)
-    assert only(kept(config, "restatements"), figure="gain_usd")["now"] == 0
 
 
 def test_the_command_closes_lists_and_refuses(tmp_path):
