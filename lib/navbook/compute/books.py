@@ -10,7 +10,7 @@ from functools import cached_property
 import polars as pl
 
 from navbook import schemas
-from navbook.compute import benchmark, cash_flows, grading, performance, valuation
+from navbook.compute import benchmark, cash_flows, grading, manual, performance, valuation
 from navbook.compute.arrays import floats, series
 from navbook.compute.benchmark import Fold, Line, Rules
 from navbook.types import COUNTED, OWN_BENCHMARK
@@ -29,6 +29,7 @@ class Facts:
     cash_flows: pl.DataFrame
     candles: pl.DataFrame
     wallet_totals: pl.DataFrame = field(default_factory=schemas.WALLET_TOTALS.empty)
+    manual_entries: pl.DataFrame = field(default_factory=schemas.MANUAL_ENTRIES.empty)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +148,11 @@ def _event_prices(at_events: pl.DataFrame, at_snapshots: pl.DataFrame, legs: Seq
 
 @dataclass(frozen=True)
 class Kept:
-    """What `keep` found: derived frames by name, and the books they came from."""
+    """What `keep` found: derived frames by name, the books they came from, and the flows that counted."""
 
     frames: dict[str, pl.DataFrame]
     books: list[Book]
+    moved: pl.DataFrame    # of `cash_flows.counted`
 
     @property
     def problems(self) -> list[str]:
@@ -166,7 +168,9 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
     rules  the benchmarks of each account, its own (OWN_BENCHMARK) among them
     """
     holdings = valuation.holdings(facts.balances, market.board, facts.cash_flows, facts.snapshots, policy.stablecoins)
-    flow_values = cash_flows.values(facts.cash_flows, market.closes, policy.stablecoins)
+    right = manual.applied(facts.cash_flows, facts.manual_entries)
+    moved = cash_flows.counted(right.cash_flows)
+    flow_values = manual.by_hand(cash_flows.values(moved, market.closes, policy.stablecoins), right.prices)
     unpriced = cash_flows.unpriced(flow_values, market.pairs, policy.stablecoins)
     reconciled = grading.reconciliation(holdings, facts.wallet_totals, facts.snapshots, policy.tolerance)
     known = facts.snapshots.group_by("account").agg(flows_until=pl.col("flows_until").max())
@@ -178,7 +182,7 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
              for account in facts.accounts["account"].sort()]
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
     return Kept({"holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
-                 **by_benchmark(books)}, books)
+                 **by_benchmark(books)}, books, moved)
 
 
 def by_benchmark(books: Sequence[Book]) -> dict[str, pl.DataFrame]:

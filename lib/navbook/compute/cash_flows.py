@@ -106,12 +106,12 @@ def prices_at(times: Iterable[datetime], closed: pl.DataFrame) -> pl.DataFrame:
             .join(closed, on="open_time").select("time", "symbol", "price"))
 
 
-def values(cash_flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
-    """FLOW_VALUES: each counted flow in USD at p(t) of its own time; null where nothing prices it.
+def values(flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES: each flow in USD at p(t) of its own time; null where nothing prices it.
 
+    flows   of `counted`
     closed  of `closes`
     """
-    flows = counted(cash_flows)
     valued = (valuation.priced(flows, prices_at(flows["time"], closed), stablecoins)
               .with_columns(value_usd=pl.col("quantity") * pl.col("price")))
     return FLOW_VALUES.check(valued.select(list(FLOW_VALUES.columns)).sort(FLOW_VALUES.key))

@@ -11,7 +11,6 @@ import polars as pl
 from navbook import schemas
 from navbook.compute import benchmark, books, cash_flows, groups
 from navbook.compute.books import Book, Facts, Kept, Market, Policy
-from navbook.compute.cash_flows import counted
 from navbook.errors import PriceMissing
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
@@ -93,11 +92,11 @@ def _parts(batches: Sequence[Facts] | Iterator[Facts], shared: Facts, config: Se
     policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance)
     grouped = {name for group in config.groups.values() for name in group.accounts}
     members: dict[str, Book] = {}
-    flows = [counted(schemas.CASH_FLOWS.empty())]
+    flows = [cash_flows.counted(schemas.CASH_FLOWS.empty())]
     for facts in batches:
         kept = books.keep(facts, market, policy, {name: all_rules(config, name) for name in facts.accounts["account"]})
         members.update({book.name: book for book in kept.books if book.name in grouped})
-        flows.append(counted(facts.cash_flows.filter(pl.col("account").is_in(grouped))))
+        flows.append(kept.moved.filter(pl.col("account").is_in(grouped)))
         yield kept
     yield _groups(config, members, pl.concat(flows), market)
 
@@ -113,7 +112,7 @@ def _groups(config: Settings, members: Mapping[str, Book], flows: pl.DataFrame, 
         found.append(book)
         histories.append(book.history().join(navs.select("time", "members"), on="time", how="left")
                          .select(list(schemas.GROUP_HISTORY.columns)))
-    return Kept({"group_history": pl.concat(histories), **books.by_benchmark(found)}, found)
+    return Kept({"group_history": pl.concat(histories), **books.by_benchmark(found)}, found, flows)
 
 
 def _batch_size(config: Settings, accounts: int) -> int:
