@@ -81,6 +81,15 @@ def sql(query: str, output: Output = Format.TABLE, config: Config = None) -> Non
     typer.echo(commands.sql(settings.load(config), query, output.value), nl=False)
 
 
+@app.command()
+def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is wrong.")] = False,
+           config: Config = None) -> None:
+    """Work the derived tables out again from the facts and compare them with what is stored."""
+    from navbook import settings
+    from navbook.runner import verify
+    verify.verify_tables(settings.load(config), typer.echo, fix=fix)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sandbox(context: typer.Context) -> None:
     """A local Binance over HTTP; --help lists its options."""
