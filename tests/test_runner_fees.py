@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from decimal import Decimal
 
 import polars as pl
@@ -19,7 +18,7 @@ from navbook.runner import fee_payments, fees, locks, printing
 from navbook.runner.fee_payments import Payment
 from navbook.store import tables
 from navbook.types import FeeAction, FlowKind
-from stores import configured, keep, rebuilt
+from stores import configured, copied, keep, rebuilt
 from worlds import World, at, only
 
 RATES = "[fees]\nday = 1\n[accounts.main]\nfee_rate = 0.2\n[accounts.sub]\nfee_rate = 0.1\n"
@@ -60,8 +59,7 @@ def owner(tmp_path_factory):
 
 @pytest.fixture
 def config(owner, tmp_path):
-    shutil.copytree(owner, tmp_path, dirs_exist_ok=True)
-    return settings.load(tmp_path / "navbook.toml")
+    return copied(owner, tmp_path)
 
 
 def record(config, action="COLLECTED", period="2026-03", account="main", dry_run=False, **more):

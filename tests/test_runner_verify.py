@@ -10,14 +10,14 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from commands import navbook, sentence
-from navbook import schemas, settings
+from navbook import schemas
 from navbook.compute import verify as checks
 from navbook.runner import rebuild, verify
 from navbook.runner.verify import TablesDiffer
 from navbook.schemas import BENCHMARK_JOURNAL, NAV_HISTORY
 from navbook.store import tables
 from navbook.types import FlowKind
-from stores import configured, keep, rebuilt
+from stores import configured, copied, keep, rebuilt
 from worlds import World, at
 
 COMPUTED = ("holdings", "flow_values", "nav_history", "benchmark_values", "benchmark_journal", "performance")
@@ -45,8 +45,7 @@ def owner(tmp_path_factory):
 
 @pytest.fixture
 def config(owner, tmp_path):
-    shutil.copytree(owner, tmp_path, dirs_exist_ok=True)
-    return settings.load(tmp_path / "navbook.toml")
+    return copied(owner, tmp_path)
 
 
 def found(config, *, fix=False) -> list[str]:
