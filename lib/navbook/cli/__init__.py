@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import flows
+from navbook.cli import fees, flows
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -16,6 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
 app.add_typer(flows.app, name="flows")
+app.add_typer(fees.app, name="fees")
 
 
 @app.command()
@@ -78,6 +79,15 @@ def sql(query: str, output: Output = Format.TABLE, config: Config = None) -> Non
     from navbook import settings
     from navbook.runner import queries
     typer.echo(queries.sql(settings.load(config), query, output.value), nl=False)
+
+
+@app.command()
+def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is wrong.")] = False,
+           config: Config = None) -> None:
+    """Work the derived tables out again from the facts and compare them with what is stored."""
+    from navbook import settings
+    from navbook.runner import verify
+    verify.verify_tables(settings.load(config), typer.echo, fix=fix)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
