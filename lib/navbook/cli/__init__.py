@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import flows
+from navbook.cli import answers, flows
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -16,6 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
 app.add_typer(flows.app, name="flows")
+app.command()(answers.explain)
 
 
 @app.command()
