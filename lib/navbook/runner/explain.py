@@ -81,11 +81,15 @@ def _refuse_stale(config: Settings, account: str, until: datetime | None) -> Non
                           f"{when(newest)}; {NEXT}.")
 
 
+def stored_prices(config: Settings, time: datetime) -> pl.DataFrame:
+    """[time, symbol, price]: what the snapshot of `time` was priced with."""
+    return (tables.scan(config.location, schemas.PRICES).filter(pl.col("time") == time)
+            .select("time", "symbol", pl.col("price").cast(pl.Float64)).collect())
+
+
 def _prices(config: Settings, time: datetime, legs: pl.Series) -> dict[str, float]:
-    stored = (tables.scan(config.location, schemas.PRICES).filter(pl.col("time") == time)
-              .select("time", "symbol", pl.col("price").cast(pl.Float64)).collect())
     wanted = pl.DataFrame({"asset": legs, "time": [time] * legs.len()}, schema_overrides={"time": schemas.TIME})
-    priced = valuation.priced(wanted, stored, config.stablecoins)
+    priced = valuation.priced(wanted, stored_prices(config, time), config.stablecoins)
     if (missing := priced.filter(pl.col("price").is_null())["asset"]).len():
         raise TablesStale(f"The snapshot of {when(time)} holds no price of {missing[0]}; {NEXT}.")
     return dict(priced.select("asset", "price").iter_rows())
