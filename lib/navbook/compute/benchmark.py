@@ -76,10 +76,9 @@ class Fold:
     def apply(self, event: Event, prices: Prices) -> None:
         """Change the units as `event` says, at `prices` of its time."""
         before = self.units
-        value = sum(before[leg] * prices[leg] for leg in before)
-        after, warning = self._units_after(event, before, value, prices)
-        self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()),
-                               tuple(after.values()), value, sum(after[leg] * prices[leg] for leg in after), warning))
+        after, warning = units_after(self.rules, event, before, prices)
+        self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()), tuple(after.values()),
+                               worth(before, prices), worth(after, prices), warning))
 
     def journal(self) -> pl.DataFrame:
         """BENCHMARK_JOURNAL: a row for each leg of each step."""
@@ -89,20 +88,28 @@ class Fold:
                 for leg, *by_leg in zip(self.rules.weights, step.prices, step.units_before, step.units, strict=True)]
         return BENCHMARK_JOURNAL.check(pl.DataFrame(rows, schema=BENCHMARK_JOURNAL.columns, orient="row"))
 
-    def _units_after(self, event: Event, before: dict[str, float], value: float,
-                     prices: Prices) -> tuple[dict[str, float], str | None]:
-        bought = {leg: weight / prices[leg] for leg, weight in self.rules.weights.items()}    # for one dollar
-        match event.kind:
-            case "init" | "deposit":
-                return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
-            case "rebalance":
-                return {leg: value * bought[leg] for leg in before}, None
-            case "withdrawal":
-                whole = value if self.rules.withdrawal == "benchmark" else event.nav_before or 0.0
-                kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
-                warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
-                return ({leg: units * kept for leg, units in before.items()},
-                        warning if -event.flow_usd > value * (1 + 1e-9) else None)
+
+def units_after(rules: Rules, event: Event, before: Mapping[str, float],
+                prices: Prices) -> tuple[dict[str, float], str | None]:
+    """The units of each leg after `event`, at `prices` of its time; and a warning where more left than there was."""
+    bought = {leg: weight / prices[leg] for leg, weight in rules.weights.items()}    # for one dollar
+    value = worth(before, prices)
+    match event.kind:
+        case "init" | "deposit":
+            return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
+        case "rebalance":
+            return {leg: value * bought[leg] for leg in before}, None
+        case "withdrawal":
+            whole = value if rules.withdrawal == "benchmark" else event.nav_before or 0.0
+            kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
+            warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
+            return ({leg: units * kept for leg, units in before.items()},
+                    warning if -event.flow_usd > value * (1 + 1e-9) else None)
+
+
+def worth(units: Mapping[str, float], prices: Prices) -> float:
+    """Units times prices, summed over the legs."""
+    return sum(held * prices[leg] for leg, held in units.items())
 
 
 def rebalances(rules: Rules, after: datetime, until: datetime) -> Iterator[datetime]:

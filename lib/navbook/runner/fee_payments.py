@@ -18,7 +18,7 @@ from navbook.exchange import parse
 from navbook.runner import fees, locks, stores
 from navbook.schemas import FEE_PAYMENTS
 from navbook.settings import Settings
-from navbook.store import tables
+from navbook.store import rewrite, tables
 from navbook.types import FeeAction
 
 LONGEST = 255    # of a transaction's id
@@ -64,7 +64,7 @@ def _write(config: Settings, payments: pl.DataFrame) -> None:
     """Append the facts, and show them in the table of fees as the next rebuild will."""
     stores.claim(config)
     tables.append(config.location, FEE_PAYMENTS, payments)
-    tables.replace(config.location, schemas.FEES, fees.table(config))
+    rewrite.replace(config.location, schemas.FEES, fees.table(config))
 
 
 def _known(config: Settings, entry: str) -> dict[str, Any]:
