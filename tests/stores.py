@@ -29,7 +29,7 @@ def keep(config: Settings, world: World) -> None:
 
 def rebuilt(config: Settings) -> None:
     """What `navbook benchmark --no-notebook` does."""
-    rebuild.write(config, rebuild.compute(rebuild.read_facts(config), config))
+    rebuild.run(config)
 
 
 def copied(owner: Path, folder: Path) -> Settings:

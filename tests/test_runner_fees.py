@@ -16,7 +16,7 @@ from navbook.compute import fees as compute_fees
 from navbook.errors import Locked, SettingsInvalid
 from navbook.runner import fee_payments, fees, locks, printing
 from navbook.runner.fee_payments import Payment
-from navbook.store import tables
+from navbook.store import rewrite, tables
 from navbook.types import FeeAction, FlowKind
 from stores import configured, copied, keep, rebuilt
 from worlds import World, at, only
@@ -43,7 +43,7 @@ def worked_out(config) -> None:
                               flows.filter(pl.col("account") == account).with_columns(unpriced=False),
                               payments.filter(pl.col("account") == account), fees.rates(config)[account],
                               fees.schedule(config)) for account in ("main", "sub")]
-    tables.replace(config.location, schemas.FEES, pl.concat(rows))
+    rewrite.replace(config.location, schemas.FEES, pl.concat(rows))
 
 
 @pytest.fixture(scope="module")

@@ -77,8 +77,8 @@ class Fold:
         """Change the units as `event` says, at `prices` of its time."""
         before = self.units
         after, warning = units_after(self.rules, event, before, prices)
-        self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()), tuple(after.values()),
-                               worth(before, prices), worth(after, prices), warning))
+        self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()),
+                               tuple(after.values()), worth(before, prices), worth(after, prices), warning))
 
     def journal(self) -> pl.DataFrame:
         """BENCHMARK_JOURNAL: a row for each leg of each step."""
@@ -183,6 +183,8 @@ class Line:
 
     value: FloatArray
     growth: FloatArray
+    event_times: IntArray       # microseconds
+    event_growth: FloatArray    # just before each event
 
 
 def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -> Line:
@@ -194,7 +196,8 @@ def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -
     legs = list(fold.rules.weights)
     prices = np.array([leg_prices[leg] for leg in legs])
     if not fold.steps:
-        return Line(np.full(len(times), np.nan), np.full(len(times), np.nan))
+        unknown = np.full(len(times), np.nan)
+        return Line(unknown, unknown, np.array([], np.int64), np.array([]))
     at = np.array([_microseconds(step.event.time) for step in fold.steps])
     last = at.searchsorted(times, side="right") - 1     # the step whose units are held at each snapshot
     value = (np.array([step.units for step in fold.steps]).T[:, last] * prices).sum(axis=0)
@@ -202,16 +205,21 @@ def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -
         value[times >= _microseconds(fold.stopped_at)] = np.nan
     if all(step.after > 0 for step in fold.steps):
         kept = np.cumprod([1.0, *(step.before / step.after for step in fold.steps[1:])])
-        return Line(value, value * kept[last])
-    return Line(value, _shadowed(fold, times, value, prices))
+        before = np.array([fold.steps[0].after, *(step.before for step in fold.steps[1:])])
+        return Line(value, value * kept[last], at, before * np.concatenate([[1.0], kept[:-1]]))
+    return Line(value, *_shadowed(fold, times, value, prices))
 
 
-def _shadowed(fold: Fold, times: IntArray, value: FloatArray, prices: FloatArray) -> FloatArray:
-    """The growth of a benchmark that holds nothing at times: then it moves like its target weights, bought at
-    the last event."""
+def _shadowed(fold: Fold, times: IntArray, value: FloatArray,
+              prices: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Growth, event times and the growth before each event, of a benchmark that holds nothing at times.
+
+    Then it moves like its target weights, bought at the last event.
+    """
     weights = np.array(list(fold.rules.weights.values()))
     growth = np.full(len(times), np.nan)
     index, step = 1.0, 0
+    events = [(_microseconds(fold.steps[0].event.time), 1.0)]
     held, bought = fold.steps[0].after, np.array(fold.steps[0].prices)
     shadow = 1.0
     for at, (now, worth) in enumerate(zip(times, value, strict=True)):
@@ -221,13 +229,14 @@ def _shadowed(fold: Fold, times: IntArray, value: FloatArray, prices: FloatArray
             paid = np.array(this.prices)
             index *= this.before / held if held > 0 else float(weights @ (paid / bought)) / shadow
             held, bought, shadow = this.after, paid, 1.0
+            events.append((_microseconds(this.event.time), index))
         if np.isnan(worth) or np.isnan(prices[:, at]).any():
             continue
         grown = float(weights @ (prices[:, at] / bought))
         index *= worth / held if held > 0 else grown / shadow
         held, shadow = float(worth), grown
         growth[at] = index
-    return growth
+    return growth, np.array([time for time, _ in events]), np.array([grown for _, grown in events])
 
 
 def _microseconds(time: datetime) -> int:

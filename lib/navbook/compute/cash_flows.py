@@ -117,11 +117,11 @@ def values(flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[st
     return FLOW_VALUES.check(valued.select(list(FLOW_VALUES.columns)).sort(FLOW_VALUES.key))
 
 
-def unpriced(flows: pl.DataFrame, pairs_known: Collection[str], stablecoins: Collection[str]) -> pl.DataFrame:
-    """The rows of FLOW_VALUES without a value although their asset has a market: some pair of it was ever priced."""
+def judged(flows: pl.DataFrame, pairs_known: Collection[str], stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES with `unpriced`: no value although the asset has a market, since some pair of it was ever priced."""
     marketed = [asset for asset in flows["asset"].unique() if any(
         route.symbols and route.symbols[0] in pairs_known for route in valuation.routes(asset, stablecoins))]
-    return flows.filter(pl.col("value_usd").is_null(), pl.col("asset").is_in(marketed))
+    return flows.with_columns(unpriced=pl.col("value_usd").is_null() & pl.col("asset").is_in(marketed))
 
 
 def minutes_needed(cash_flows: pl.DataFrame, rebalances: Iterable[datetime], legs: Iterable[str],

@@ -12,6 +12,7 @@ from navbook import schemas
 from navbook.compute import benchmark, books, cash_flows, groups
 from navbook.compute.books import Book, Facts, Kept, Market, Policy
 from navbook.errors import PriceMissing
+from navbook.runner import fees
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
 from navbook.store.rewrite import Rewrite
@@ -83,13 +84,14 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
 
 REBUILT = {schema.name: schema for schema in (
     schemas.HOLDINGS, schemas.FLOW_VALUES, schemas.RECONCILIATION, schemas.NAV_HISTORY, schemas.BENCHMARK_VALUES,
-    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.GROUP_HISTORY)}
+    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.FEES, schemas.BRIDGE, schemas.GROUP_HISTORY)}
 
 
 def _parts(batches: Sequence[Facts] | Iterator[Facts], shared: Facts, config: Settings) -> Iterator[Kept]:
     """What each batch of accounts gives, and at last what the groups give."""
     market = Market(shared.prices, shared.candles, config.stablecoins)
-    policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance)
+    policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance, fee_rates=fees.rates(config),
+                    fee_schedule=fees.schedule(config))
     grouped = {name for group in config.groups.values() for name in group.accounts}
     members: dict[str, Book] = {}
     flows = [cash_flows.counted(schemas.CASH_FLOWS.empty())]
@@ -106,9 +108,7 @@ def _groups(config: Settings, members: Mapping[str, Book], flows: pl.DataFrame, 
     for name, group in config.groups.items():
         present = [members[account] for account in group.accounts if account in members]
         navs = groups.navs(present)
-        values = groups.flows(name, present, flows)
-        book = books.book(name, navs, values, cash_flows.unpriced(values, market.pairs, config.stablecoins),
-                          all_rules(config, name), market)
+        book = books.book(name, navs, groups.flows(name, present, flows), all_rules(config, name), market)
         found.append(book)
         histories.append(book.history().join(navs.select("time", "members"), on="time", how="left")
                          .select(list(schemas.GROUP_HISTORY.columns)))
