@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from binance_sandbox import unused
 from test_sandbox_support import DAY, START, running
 
 API = Path(__file__).parents[2] / "shared/data/api"
@@ -174,6 +175,10 @@ def documented_reads() -> list[tuple[str, str, str]]:
 ASKED = {"/sapi/v1/asset/transfer": {"type": "MAIN_FUNDING"}, "/sapi/v1/simple-earn/flexible/history/rewardsRecord": {"type": "ALL"},
          "/sapi/v1/asset/wallet/balance": {"needBalanceDetail": "true"}, "/sapi/v1/sub-account/transfer/subUserHistory": {"type": 1},
          "/sapi/v1/capital/deposit/address": {"coin": "BTC"}, "/sapi/v1/capital/deposit/address/list": {"coin": "BTC"}}
+# The recording is the better witness, what is asked for needs its id, or the account has filters of its own in the example.
+ELSEWHERE = ("/api/v3/exchangeInfo", "/api/v3/order", "/api/v3/orderList", "/api/v3/order/amendments", "/api/v3/myFilters",
+             "/api/v3/referencePrice", "/api/v3/referencePrice/calculation", "/api/v3/executionRules", "/sapi/v1/convert/exchangeInfo",
+             "/sapi/v1/convert/orderStatus")
 DAY_AT_MOST = {"/api/v3/myTrades", "/api/v3/allOrders"}
 
 
@@ -183,8 +188,8 @@ def test_every_documented_read_that_we_serve(rich):
     for file, name, path in documented_reads():
         window = {"startTime": START, "endTime": START + (DAY if path in DAY_AT_MOST else 2 * DAY)}
         params = {"type": "SPOT", "symbol": "BTCUSDT", "transactionType": 0, "email": "sub@example.com", "interval": "1h", **window}
-        if path in ("/api/v3/exchangeInfo", "/sapi/v1/convert/exchangeInfo", "/api/v3/order"):
-            continue    # the recording is the better witness; an order needs its id
+        if path in ELSEWHERE or path in unused.SAPI:
+            continue
         method = json.loads((API / "documented" / f"{file}.json").read_text("utf-8"))[name]["method"]
         answer = rich.signed(path, "sub" if path.endswith("subUserHistory") else "alice", method, **{**params, **ASKED.get(path, {})})
         if answer.status == 404 or answer.body in ([], {"rows": [], "total": 0}):
