@@ -143,9 +143,9 @@ def get_order(call: Call) -> dict[str, Any]:
 
 
 def _priced(call: Call, row: dict[str, Any]) -> dict[str, Any]:
-    """As it is, unless a fault keeps the price back: an avgPrice of zero on a filled order."""
+    """As it is, unless a fault keeps the price back: an avgPrice of zero on a filled order, in every reply."""
     if call.fault and call.fault.mode == "unpriced":
-        row |= {key: "0.00" for key in ("avgPrice", "cumQuote") if key in row}
+        return {**row, "avgPrice": "0.00", "cumQuote": "0.00"}
     return row
 
 
