@@ -77,6 +77,37 @@ def live_recordings() -> list[tuple[str, str, str]]:
             and row["endpoint"].startswith("GET ") and "(" not in row["endpoint"] and row["http_status"] == 200]
 
 
+BY_OTHER_TESTS = {
+    "error-2014-sapi": "test_account_recordings", "error-2015-api-v3-account": "test_account_recordings",
+    "headers-api-v3-bookTicker-2026-07-15": "test_recorded_headers", "headers-fapi-premiumIndex-2026-07-04": "test_recorded_headers",
+    "futures-testnet-order-log": "test_sandbox_futures_shapes.test_recorded_order_replies and its neighbours",
+    "responses-quoted-from-public-threads": "test_sandbox_futures_shapes.test_the_position_quoted_in_2021 and its neighbour",
+}
+
+
+@pytest.mark.skipif(not API.is_dir(), reason=f"the recordings are not at {API}")
+def test_no_live_recording_is_forgotten():
+    """Whatever was recorded, but not through ccxt, is compared by one test or another."""
+    rows = json.loads((API / "INDEX.json").read_text("utf-8"))
+    live = {Path(row["file"]).stem for row in rows if "/recorded/" in row["file"] and "ccxt" not in row["kind"] + row["file"]}
+    assert live == {file for file, _, _ in live_recordings()} | set(BY_OTHER_TESTS)
+    assert {file.stem for file in (API / "recorded").glob("*.json")} - live == {"ccxt-static-responses", "leverage-brackets-subset"}
+
+
+@pytest.mark.parametrize(("file", "path"), [
+    ("headers-api-v3-bookTicker-2026-07-15", "/api/v3/ticker/bookTicker?symbol=BTCUSDT"),
+    ("headers-fapi-premiumIndex-2026-07-04", "/fapi/v1/premiumIndex"),
+])
+def test_recorded_headers(sandbox, file, path):
+    """Those that a client could want: what is used, when, and of what type the answer is."""
+    theirs, ours = recorded(file), sandbox.ask("GET", path).headers
+    wanted = {name for name in theirs if name.startswith("x-mbx-used") or name in ("content-type", "date", "content-length")}
+    assert wanted <= set(ours)
+    assert {name for name in ours if name.startswith("x-mbx")} <= set(theirs)
+    assert ours["content-type"].startswith(theirs["content-type"])
+    assert all(ours[name].isdecimal() for name in wanted if name.startswith("x-mbx"))
+
+
 REDACTED = {".uid", ".vipLevel"}    # the recorder put a text where Binance sent a number
 NEVER_HERE = {("[].updateTime", "int")}    # fundingInfo: no symbol here has changed its funding yet
 

@@ -50,7 +50,7 @@ class Futures:
 
     def __init__(self, market: Market, ledger: Ledger, seed: int, now: int) -> None:
         self.market, self.ledger, self.seed, self.time = market, ledger, seed, now
-        self.options, self.funding = Options(), Funding(seed)
+        self.options, self.funding = Options(), Funding(seed, market.source.funding)
         self.desks: dict[str, Desk] = {}
         self.listen_keys: dict[str, tuple[int, int]] = {}    # account -> since, until
         self.changed = 0                       # when an order last did anything
