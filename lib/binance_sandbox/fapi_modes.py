@@ -8,7 +8,7 @@ from .errors import WireError, illegal_characters, invalid_value, mandatory
 from .fapi_wire import contract_named, contracts, desk_of
 from .futures import rules
 from .futures.contracts import Bracket, Contract
-from .futures.engine import MAKER, TAKER
+from .futures.matching import MAKER, TAKER
 from .futures.model import Desk
 from .ledger import Holdings
 from .money import ZERO, fixed, plain
