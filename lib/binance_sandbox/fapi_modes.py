@@ -172,8 +172,9 @@ def position_margin_history(call: Call) -> list[dict[str, Any]]:
 
 # -- what is configured ----------------------------------------------------------------------------------------
 def account_config(call: Call) -> dict[str, Any]:
+    """What the account may do, as v2/account says it; what the key may do is apiRestrictions' to tell."""
     desk = desk_of(call)
-    return {"feeTier": 0, "canTrade": call.account.permissions["enableFutures"], "canDeposit": True,
+    return {"feeTier": 0, "canTrade": True, "canDeposit": True,
             "canWithdraw": True, "dualSidePosition": desk.hedge, "updateTime": 0,
             "multiAssetsMargin": desk.multi_assets, "tradeGroupId": -1}
 
