@@ -62,7 +62,7 @@ def hourly_history(location: str, accounts: int, days: int) -> None:
         balances = balances.with_columns(pl.col("quantity").cast(schemas.AMOUNT),
                                          withdrawing=pl.lit(0).cast(schemas.AMOUNT))
         for schema, frame in ((schemas.SNAPSHOTS, snapshots), (schemas.BALANCES, balances)):
-            write_deltalake(tables.place(location, schema), schema.check(frame), mode="append")
+            write_deltalake(tables.uri(location, schema), schema.check(frame), mode="append")
 
 
 def rebuilt(folder: Path, accounts: int, days: int) -> None:

@@ -223,11 +223,15 @@ GROUP_HISTORY = derived("group_history", ("account", "time"),
                         account=pl.String(), time=TIME, grade=pl.String(), reason=pl.String(), members=pl.Int64(),
                         nav=pl.Float64(), benchmark_value=pl.Float64(), twr_index=pl.Float64(),
                         benchmark_index=pl.Float64())
+RESTATEMENTS = derived("restatements", ("account", "benchmark", "month", "figure"),
+                       "figures of closed months that are others now; now is null where there is none any more",
+                       account=pl.String(), benchmark=pl.String(), month=pl.String(), figure=pl.String(),
+                       closed=pl.Float64(), now=pl.Float64(), difference=pl.Float64())
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
     CONVERTS, INCOME, FILLS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
-    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY)}
+    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS)}
 TABLES = {**FACTS, **DERIVED}

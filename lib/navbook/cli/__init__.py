@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import answers, fees, flows
+from navbook.cli import answers, closing, fees, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -18,6 +18,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 app.add_typer(flows.app, name="flows")
 app.add_typer(fees.app, name="fees")
 app.command()(answers.explain)
+for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay):
+    app.command()(command)
 
 
 @app.command()

@@ -8,6 +8,7 @@ Pure; prices come in, nothing is asked for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -171,6 +172,22 @@ def replay(account: str, rules: Rules, happened: Sequence[Event], prices: Mappin
             break
         fold.apply(event, at)
     return fold
+
+
+def standing(fold: Fold, account_id: int, until: datetime | None) -> dict[str, object]:
+    """A row of BENCHMARK_CONFIGS: the rules of a benchmark, its units, and its last and next rebalance.
+
+    until  the last counted snapshot; None: there is none yet
+    """
+    rules, held = fold.rules, fold.units
+    done = [step.event.time for step in fold.steps if step.event.kind == "rebalance"]
+    due = rebalances(rules, until, until + 2 * WEEK) if until else iter(())
+    day, hour = rules.rebalance or (None, None)
+    return {"account": fold.account, "account_id": account_id, "benchmark": rules.name,
+            "weights": json.dumps(dict(rules.weights)), "rebalance_day": day, "rebalance_hour": hour,
+            "withdrawal": rules.withdrawal, "initialized_at": fold.steps[0].event.time if fold.steps else None,
+            "btc_units": held.get("BTC", 0.0), "eth_units": held.get("ETH", 0.0), "rebalance_count": len(done),
+            "last_rebalance_timestamp": done[-1] if done else None, "next_rebalance_timestamp": next(due, None)}
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,12 @@ class Book:
         return pl.concat([schemas.BENCHMARK_JOURNAL.empty(),
                           *(self.folds[name].journal() for name in sorted(self.folds))])
 
+    def configs(self, account_id: int) -> pl.DataFrame:
+        """BENCHMARK_CONFIGS: each benchmark's rules, and where it stands after the last counted snapshot."""
+        until = self.navs.filter(self.counted)["time"].max()
+        rows = [benchmark.standing(fold, account_id, until) for _, fold in sorted(self.folds.items())]
+        return schemas.BENCHMARK_CONFIGS.check(pl.DataFrame(rows, schema=schemas.BENCHMARK_CONFIGS.columns))
+
     def periods(self) -> list[tuple[str, datetime, datetime]]:
         """The periods of PERFORMANCE, between counted snapshots."""
         times = self.navs.filter(self.counted)["time"]
@@ -195,8 +201,13 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
              for account in facts.accounts["account"].sort()]
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
     return Kept({"holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
-                 "fees": _fees(books, facts, policy), "bridge": _bridges(books, holdings, facts, market),
+                 "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy), "bridge": _bridges(books, holdings, facts, market),
                  **by_benchmark(books)}, books, moved)
+
+
+def _configs(books: Sequence[Book], facts: Facts) -> pl.DataFrame:
+    ids = dict(facts.accounts.select("account", "id").iter_rows())
+    return pl.concat([schemas.BENCHMARK_CONFIGS.empty(), *(book.configs(ids[book.name]) for book in books)])
 
 
 def _fees(books: Sequence[Book], facts: Facts, policy: Policy) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from navbook import schemas
 from navbook.compute import benchmark, books, cash_flows, groups
 from navbook.compute.books import Book, Facts, Kept, Market, Policy
 from navbook.errors import PriceMissing
-from navbook.runner import fees
+from navbook.runner import fees, restating
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
 from navbook.store.rewrite import Rewrite
@@ -77,6 +77,7 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
             if progress:
                 progress(min(done, len(batches)), len(batches))
         hashes = {name: writer.commit() for name, writer in writers.items()}
+    hashes[schemas.RESTATEMENTS.name] = restating.write(config)
     if problems:
         raise PriceMissing(" ".join(problems))
     return hashes
@@ -84,7 +85,8 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
 
 REBUILT = {schema.name: schema for schema in (
     schemas.HOLDINGS, schemas.FLOW_VALUES, schemas.RECONCILIATION, schemas.NAV_HISTORY, schemas.BENCHMARK_VALUES,
-    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.FEES, schemas.BRIDGE, schemas.GROUP_HISTORY)}
+    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.BENCHMARK_CONFIGS,
+    schemas.FEES, schemas.BRIDGE, schemas.GROUP_HISTORY)}
 
 
 def _parts(batches: Sequence[Facts] | Iterator[Facts], shared: Facts, config: Settings) -> Iterator[Kept]:

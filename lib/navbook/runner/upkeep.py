@@ -59,13 +59,13 @@ def delete(config: Settings, account: str, since: str, until: str, told: Told, a
 def replay(config: Settings, until: str, told: Told) -> None:
     """Rebuild the derived tables from the facts up to `until`; tell each content hash and whether it is another."""
     with locks.hold(config, "benchmark"):
-        _rebuilt(config, told, until)
+        _rebuilt(config, told, _hashes(config), until)
 
 
 def backup(config: Settings, why: str) -> Path:
     """A verified copy of the whole store, named after the moment and `why`; beside the store, or with the runs."""
     root = config.runs_folder if "://" in config.location else Path(config.location).parent
-    place = root / "backups" / f"{config.environment}_{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}_before-{why}"
+    place = root / "backups" / f"{config.environment}_{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}_before-{why}"
     upkeep.copy(config.location, place)
     return place
 
@@ -74,19 +74,23 @@ def _taken_out(config: Settings, chosen: Chosen, told: Told, asked: Asked, accou
     if not chosen:
         return
     asked(account)
+    before = _hashes(config)
     if any(name in schemas.FACTS for name in chosen):
         told(f"Copied the store as it was to {backup(config, why)}.")
     gone = {name: upkeep.delete(config.location, schemas.TABLES[name], keys) for name, keys in chosen.items()}
     told(f"Deleted {_rows(sum(gone.values()))}: {', '.join(f'{name} {number}' for name, number in gone.items())}.")
-    _rebuilt(config, told)
+    _rebuilt(config, told, before)
 
 
-def _rebuilt(config: Settings, told: Told, until: str = "now") -> None:
-    before = {name: tables.stored_hash(config.location, schema) for name, schema in schemas.DERIVED.items()}
+def _hashes(config: Settings) -> dict[str, str | None]:
+    return {name: tables.stored_hash(config.location, schema) for name, schema in schemas.DERIVED.items()}
+
+
+def _rebuilt(config: Settings, told: Told, before: dict[str, str | None], until: str = "now") -> None:
     hashes = rebuild.run(config, until)
     told("Rebuilt from the facts" + ("" if until == "now" else f" up to {_utc(tables.moment(until))}") + ":")
     for name, digest in sorted(hashes.items()):
-        told(f"  {name:<18} {digest}{'' if digest == before[name] else '  changed'}")
+        told(f"  {name:<18} {digest}{'' if digest == before[name] else '  another than before'}")
 
 
 def _chosen(config: Settings, wanted: Sequence[FrameSchema], account: str, since: datetime | None = None,

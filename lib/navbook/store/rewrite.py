@@ -37,7 +37,7 @@ class Rewrite:
 
     def __init__(self, location: str, schema: FrameSchema) -> None:
         self.location, self.schema = location, schema
-        self.uri = tables.place(location, schema)
+        self.uri = tables.uri(location, schema)
         self.files: list[AddAction] = []
         self.storage, self.folder = _storage(self.uri)
         self.digests: dict[str, str] = {}    # of the rows of each account (the first column of the key)

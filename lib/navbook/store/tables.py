@@ -88,12 +88,6 @@ def read(location: str, schema: FrameSchema, *, account: str = "all", accounts: 
     return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
 
 
-def rows(location: str, schema: FrameSchema) -> int:
-    """How many rows are stored, by the table's log."""
-    table = opened(location, schema)
-    return int(sum(pl.DataFrame(table.get_add_actions(flatten=True))["num_records"].fill_null(0))) if table else 0
-
-
 def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
     """Every row of a table: of facts the older ones of each key too."""
     table = opened(location, schema, version)
@@ -115,6 +109,12 @@ def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.Data
 def damaged(location: str, name: str, reason: str) -> StoreMismatch:
     return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
                          f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
+
+
+def rows(location: str, schema: FrameSchema) -> int:
+    """How many rows are stored, by the table's log."""
+    table = opened(location, schema)
+    return int(sum(pl.DataFrame(table.get_add_actions(flatten=True))["num_records"].fill_null(0))) if table else 0
 
 
 def versions(location: str) -> dict[str, int]:
@@ -149,8 +149,8 @@ def moment(until: str | datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def place(location: str, schema: FrameSchema) -> str:
-    """Where a table lies. Raises `SettingsInvalid` when no store can be at `location`."""
+def uri(location: str, schema: FrameSchema) -> str:
+    """Where a table lies. Raises `SettingsInvalid` for a place that a store cannot take."""
     if found := UNUSABLE.search(location):
         raise SettingsInvalid(f"The store {location} has {found[0]!r} in its path, which a store cannot take; "
                               "name another folder.")
@@ -160,15 +160,15 @@ def place(location: str, schema: FrameSchema) -> str:
 
 def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
     try:
-        write_deltalake(place(location, schema), frame, **how)
+        write_deltalake(uri(location, schema), frame, **how)
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(place(location, schema), str(problem)) from problem
+        raise StoreUnusable(uri(location, schema), str(problem)) from problem
 
 
 def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
     try:
-        return _Table(place(location, schema), version=version)
+        return _Table(uri(location, schema), version=version)
     except TableNotFoundError:
         return None
     except DeltaError as problem:

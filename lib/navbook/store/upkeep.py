@@ -57,7 +57,7 @@ def delete(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
         done = (table.merge(keys, predicate=same, source_alias="gone", target_alias="stored")
                 .when_matched_delete().execute())
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(tables.place(location, schema), str(problem)) from problem
+        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
     return int(done["num_target_rows_deleted"])
 
 
@@ -73,6 +73,7 @@ def copy(location: str, to: Path) -> dict[str, str]:
     beside = to.with_name(f".{to.name}.{os.getpid()}")
     versions = tables.versions(location)
     try:
+        beside.mkdir(parents=True)
         for name, version in versions.items():
             _copy_table(location, schemas.TABLES[name], version, beside)
         wanted, written = digests(location, versions), digests(str(beside), versions)
@@ -106,7 +107,7 @@ def _digest(location: str, schema: FrameSchema, version: int) -> str:
 
 def _copy_table(location: str, schema: FrameSchema, version: int, to: Path) -> None:
     """The files of `version` and the log up to it."""
-    source, target = _files(location, schema), Path(tables.place(str(to), schema))
+    source, target = _files(location, schema), Path(tables.uri(str(to), schema))
     (target / "_delta_log").mkdir(parents=True)
     log = [entry.path for entry in source.get_file_info(FileSelector("_delta_log"))
            if entry.base_name[:20].isdigit() and int(entry.base_name[:20]) <= version]
@@ -124,4 +125,4 @@ def _names(location: str, schema: FrameSchema, version: int) -> list[str]:
 
 def _files(location: str, schema: FrameSchema) -> PyFileSystem:
     """The table's folder, wherever it is: on this disk or in a bucket."""
-    return PyFileSystem(DeltaStorageHandler(tables.place(location, schema)))
+    return PyFileSystem(DeltaStorageHandler(tables.uri(location, schema)))
