@@ -113,7 +113,8 @@ class Book:
 
     def configs(self, account_id: int) -> pl.DataFrame:
         """BENCHMARK_CONFIGS: each benchmark's rules, and where it stands after the last counted snapshot."""
-        until = self.navs.filter(self.counted)["time"].max()
+        times = self.navs.filter(self.counted)["time"]
+        until = times[-1] if len(times) else None
         rows = [benchmark.standing(fold, account_id, until) for _, fold in sorted(self.folds.items())]
         return schemas.BENCHMARK_CONFIGS.check(pl.DataFrame(rows, schema=schemas.BENCHMARK_CONFIGS.columns))
 
@@ -201,7 +202,8 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
              for account in facts.accounts["account"].sort()]
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
     return Kept({"holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
-                 "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy), "bridge": _bridges(books, holdings, facts, market),
+                 "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy),
+                 "bridge": _bridges(books, holdings, facts, market),
                  **by_benchmark(books)}, books, moved)
 
 
