@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import answers, closing, fees, flows, upkeep
+from navbook.cli import answers, closing, export, fees, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-app.add_typer(flows.app, name="flows")
-app.add_typer(fees.app, name="fees")
-app.command()(answers.explain)
-for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay):
+for family in (flows, fees, export):
+    app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
+for command in (answers.explain, closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
     app.command()(command)
 
 

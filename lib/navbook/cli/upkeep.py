@@ -45,6 +45,23 @@ def replay(until: Annotated[str, typer.Option(help="Last moment included, UTC.")
     upkeep.replay(settings.load(config), until, typer.echo)
 
 
+def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+          config: Config = None) -> None:
+    """What is wrong with the books and what to do about it; exit 0 only when all is well."""
+    from navbook import settings
+    from navbook.runner import check
+    found = check.findings(settings.load(config))
+    if as_json:
+        import dataclasses
+        import json
+        typer.echo(json.dumps({name: dataclasses.asdict(finding) for name, finding in found.items()}, indent=1))
+    else:
+        for name, finding in found.items():
+            typer.echo(check.text(name, finding))
+    if any(finding.state is not check.State.OK for finding in found.values()):
+        raise typer.Exit(1)
+
+
 def question(*, yes: bool) -> Callable[[str], None]:
     """What asks before something is destroyed: the answer is the account's name. Nobody there to ask: a refusal."""
     def ask(account: str) -> None:

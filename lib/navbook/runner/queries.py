@@ -35,7 +35,7 @@ def sql(config: Settings, query: str, form: str) -> str:
         nested = [] if answer is None or form != "json" else _nested(answer)
         frame = pl.DataFrame() if answer is None else _frame(answer, nested)
     except (duckdb.Error, pl.exceptions.PolarsError) as problem:
-        raise QueryFailed(_words(config.location, str(problem))) from None
+        raise failed(config.location, problem) from None
     if form == "csv":
         return frame.write_csv()
     if form == "json":
@@ -83,11 +83,11 @@ def _json(frame: pl.DataFrame, nested: list[int]) -> str:
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
 
-def _words(location: str, problem: str) -> str:
-    """DuckDB's words on one line; of a damaged table what the view says, or which table it is."""
-    said = " ".join(problem.split())
+def failed(location: str, problem: Exception) -> QueryFailed:
+    """What DuckDB said, on one line; of a damaged table what the view says, or which table it is."""
+    said = " ".join(str(problem).split())
     if told := re.search(r"The table \w+ of .*", said):
-        return told[0]
+        return QueryFailed(told[0])
     if found := re.search(rf"{re.escape(location)}/(?:raw|facts|derived)/(\w+)/", said):
-        return str(tables.damaged(location, found[1], said))
-    return f"The query failed: {said}"
+        return QueryFailed(str(tables.damaged(location, found[1], said)))
+    return QueryFailed(f"The query failed: {said}")
