@@ -85,9 +85,9 @@ class LocalBinance:
         """A new account that a key may read; its name."""
         name = f"account{next(NAMES)}"
         keys = keys_of(name)
-        self.control("POST", "accounts", name=name, api_key=keys.api_key.get_secret_value(),
-                     api_secret=keys.api_secret.get_secret_value(), permissions={"enableReading": True},
-                     balances=balances or {}, **more)
+        self.control("POST", "accounts", **{
+            "name": name, "api_key": keys.api_key.get_secret_value(), "api_secret": keys.api_secret.get_secret_value(),
+            "permissions": {"enableReading": True}, "balances": balances or {}, **more})
         return name
 
     def event(self, kind: str, account: str, time: datetime, **fields: Any) -> None:
