@@ -152,6 +152,17 @@ def canned(answer: Canned) -> Iterator[tuple[str, list[str]]]:
             thread.join(10)
 
 
+def by_path(answers: dict[str, object], time: datetime = START) -> Canned:
+    """What `answers` say by path, at `time`: JSON, a status with JSON, or a function that is given the whole path."""
+    def answer(path: str, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+        said = {"/api/v3/time": {"serverTime": milliseconds(time)}, **answers}[path.split("?")[0]]
+        said = said(path) if callable(said) else said
+        status, body = said if isinstance(said, tuple) else (200, said)
+        return status, json.dumps(body).encode(), {}
+
+    return answer
+
+
 def says(status: int, body: bytes = b"", **headers: str) -> Canned:
     """The same answer to everything."""
     return lambda path, sent: (status, body, {name.replace("_", "-"): value for name, value in headers.items()})

@@ -121,7 +121,7 @@ def test_what_is_too_much_for_one_run_is_left_for_the_next(binance, monkeypatch)
     found, problems = binance.talk(
         lambda exchange: candles.closing(exchange, wanted, START, lambda done, of: told.append((done, of))))
     assert found["open_time"].to_list() == [at(days=-2), at(0)]
-    assert problems == ["1 page of candles is left for the next run."]
+    assert problems == ["1 page of candles left for the next run."]
     assert told[-1] == (2, 2)
 
 

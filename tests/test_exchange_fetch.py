@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges import START, canned, says, talk
+from exchanges import START, by_path, canned, keys_of, says, talk
 from navbook.errors import AnswerUnreadable
-from navbook.exchange import paging, values
+from navbook.exchange import client, paging, parse, values
 from navbook.exchange.client import Answer
-from navbook.exchange.fetch import flows
+from navbook.exchange.fetch import flows, wallets
 
 DEPOSITS = "/sapi/v1/capital/deposit/hisrec"
 pytestmark = pytest.mark.usefixtures("no_backoff")
@@ -137,3 +139,39 @@ def test_paging_leaves_answers_of_another_form_to_the_parser(body):
 
     with canned(says(200, body)) as (url, _):
         assert {answer.body for answer in talk(url, conversation)} == {body.decode()}
+
+
+def test_n10_daily_snapshots_of_the_last_month(binance):
+    """What Binance wrote down at the end of each day, for what was never collected."""
+    account = binance.account({"spot": {"BTC": "1"}, "futures": {"USDT": "5"}})
+    binance.event("deposit", account, START + timedelta(days=3), asset="BTC", amount="2")
+    binance.clock(START + timedelta(days=5))
+    until = START + timedelta(days=5)
+    for kind, amounts in (("SPOT", [1, 1, 1, 3, 3]), ("FUTURES", [5] * 5), ("MARGIN", [])):
+        answers = binance.talk(lambda exchange, kind=kind: wallets.daily(exchange, kind, until - timedelta(days=29), until), account)
+        rows = pl.concat([parse.wallets.daily(answer.payload, account, kind, until, ("BTC",)) for answer in answers]).sort("time")
+        assert rows["quantity"].to_list() == amounts
+        assert [time.strftime("%d %H:%M:%S") for time in rows["time"]][:1] == ["01 23:59:59"][:len(amounts)]
+
+
+def test_what_weighs_much_on_an_account_is_asked_so_often_a_minute(binance, reader, monkeypatch):
+    """Two at once, the third when the first is a (short) minute ago."""
+    monkeypatch.setattr(client, "A_MINUTE", {"GET /sapi/v1/capital/withdraw/history": 2})
+    monkeypatch.setattr(client, "MINUTE_S", 0.5)
+    began = time.monotonic()
+    binance.talk(lambda exchange: flows.withdrawals(exchange, START - timedelta(days=250), START), reader)
+    assert len(binance.asked("/sapi/v1/capital/withdraw/history")) == 3
+    assert time.monotonic() - began >= 0.5
+
+
+def test_a_span_that_is_refused_after_all_is_asked_for_in_halves():
+    """Fiat has no documented limit; some hosts refuse a long span all the same."""
+    def fiat(path):
+        spans = dict(part.split("=") for part in path.split("?")[1].split("&"))
+        days = (int(spans["endTime"]) - int(spans["beginTime"])) / 86_400_000
+        return (400, {"code": -1127, "msg": "too long"}) if days > 30 else {"code": "000000", "data": []}
+
+    with canned(by_path({"/sapi/v1/fiat/payments": fiat})) as (url, asked):
+        answers = talk(url, lambda exchange: flows.card_buys(exchange, START - timedelta(days=90), START), keys_of("main"))
+        assert len(answers) == 4
+        assert asked.count("/sapi/v1/fiat/payments") == 7

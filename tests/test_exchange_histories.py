@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from exchanges import START, canned, keys_of, milliseconds, talk
+from exchanges import START, by_path, canned, keys_of, milliseconds, talk
 from navbook import schemas
 from navbook.exchange import fetch, histories, sources
 from navbook.exchange.histories import Past
@@ -331,17 +331,13 @@ def told_by(answers: dict[str, object], past: Past | None = None, time: datetime
     """A reading of a server that says `answers` by path; a function is given the whole path."""
     past = past or Past(LONG_AGO)
 
-    def answer(path, headers):
-        said = {**GOOD, **answers, "/api/v3/time": {"serverTime": milliseconds(time)}}[path.split("?")[0]]
-        return 200, json.dumps(said(path) if callable(said) else said).encode(), {}
-
     async def conversation(exchange):
         reading = Reading("main", time)
         await histories.cash_flows(exchange, reading, past, is_sub=False)
         histories.quarantined(reading, past)
         return reading
 
-    with canned(answer) as (url, _):
+    with canned(by_path({**GOOD, **answers}, time)) as (url, _):
         return talk(url, conversation, keys_of("main"))
 
 

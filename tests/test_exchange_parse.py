@@ -35,8 +35,8 @@ WALLETS = {
 HISTORIES = {
     "deposits": parse.flows.deposits, "withdrawals": parse.flows.withdrawals, "as_sub": parse.flows.transfers_as_sub,
     "with_subs": lambda payload, account, time: parse.flows.transfers_with_subs(payload, account, time, ["sub@x.com"]),
-    "pay": parse.flows.pay, "c2c": parse.flows.c2c, "fiat_in": parse.flows.fiat_deposits,
-    "fiat_out": parse.flows.fiat_withdrawals, "card_buys": parse.flows.card_buys, "card_sells": parse.flows.card_sells,
+    "pay": parse.flows.pay, "c2c": parse.flows.c2c, "fiat_in": parse.banks.fiat_deposits,
+    "fiat_out": parse.banks.fiat_withdrawals, "card_buys": parse.banks.card_buys, "card_sells": parse.banks.card_sells,
     "transfers": parse.archives.transfers, "dividends": parse.archives.dividends, "dust": parse.archives.dust,
     "flexible_rewards": parse.archives.flexible_rewards, "locked_rewards": parse.archives.locked_rewards,
     "converts": parse.archives.converts, "income": parse.archives.income, "fills": parse.archives.fills,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from exchanges import START, canned, keys_of, milliseconds, talk
+from exchanges import START, by_path, canned, keys_of, talk
 from navbook import schemas
 from navbook.exchange import client, wallets
 from navbook.exchange.reading import Reading, merged, wallet_states
@@ -291,17 +291,12 @@ NOT_OPENED = (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions f
 
 def told_by(answers: dict[str, object], once_ok: tuple[str, ...] = ()) -> Reading:
     """A reading of a server that says `answers` by path; a tuple is a status and a body."""
-    def answer(path, headers):
-        said = {**GOOD, **answers, "/api/v3/time": {"serverTime": milliseconds(START)}}[path.split("?")[0]]
-        status, body = said if isinstance(said, tuple) else (200, said)
-        return status, json.dumps(body).encode(), {}
-
     async def conversation(exchange):
         reading = Reading("main", START)
         await wallets.read(exchange, reading, ("BTC",), once_ok, lambda balances: 0.0)
         return reading
 
-    with canned(answer) as (url, _):
+    with canned(by_path({**GOOD, **answers})) as (url, _):
         return talk(url, conversation, keys_of("main"))
 
 
@@ -351,18 +346,8 @@ def test_one_asset_twice_is_that_wallets_failure():
 def test_positions_of_one_asset_are_summed_over_rows_and_pages(monkeypatch):
     monkeypatch.setattr("navbook.exchange.fetch.wallets.EARN_PAGE", 2)
     pages = [{"rows": [{"asset": "BTC", "amount": "1"}, {"asset": "BTC", "amount": "2"}]}, {"rows": [{"asset": "BTC", "amount": "4"}]}]
-    def answer(path, headers):
-        if LOCKED in path:
-            return 200, json.dumps(pages["current=2" in path]).encode(), {}
-        return 200, json.dumps({**GOOD, "/api/v3/time": {"serverTime": milliseconds(START)}}[path.split("?")[0]]).encode(), {}
-
-    async def conversation(exchange):
-        reading = Reading("main", START)
-        await wallets.read(exchange, reading, ("BTC",), (), lambda balances: 0.0)
-        return reading
-
-    with canned(answer) as (url, _):
-        assert quantities(talk(url, conversation, keys_of("main")))["earn_locked"] == {"BTC": 7}
+    reading = told_by({LOCKED: lambda path: pages["current=2" in path]})
+    assert quantities(reading)["earn_locked"] == {"BTC": 7}
 
 
 # -- frames -----------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ async def closing(exchange: Exchange, needed: pl.DataFrame, seen_at: datetime,
 
     await asyncio.gather(*(ask(page) for page in plan))
     if left:
-        problems.append(f"{left} {'page of candles is' if left == 1 else 'pages of candles are'} left for the next run.")
+        problems.append(f"{left} {'page' if left == 1 else 'pages'} of candles left for the next run.")
     return merged(found, schemas.CANDLES).sort(schemas.CANDLES.key), sorted(set(problems))
 
 
@@ -79,7 +79,8 @@ def pages(needed: pl.DataFrame) -> Iterator[Page]:
 
 
 def _pages_of(symbol: str, minutes: list[datetime]) -> Iterator[Page]:
-    by_hour = [group for group in _groups((minute for minute in minutes if minute.minute == 59), HOUR) if len(group) > 1]
+    ends_of_hours = (minute for minute in minutes if minute.minute == LAST_OF_HOUR / MINUTE)
+    by_hour = [group for group in _groups(ends_of_hours, HOUR) if len(group) > 1]
     for group in by_hour:
         yield Page(symbol, "1h", group[0] - LAST_OF_HOUR, group[-1] - LAST_OF_HOUR, tuple(group))
     told = {minute for group in by_hour for minute in group}

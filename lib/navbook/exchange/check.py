@@ -11,7 +11,7 @@ from navbook.exchange import fetch, parse
 from navbook.exchange.client import Exchange
 from navbook.types import Environment
 
-ADDRESS = re.compile(r"request ip:\s*([0-9a-f.:]+)", re.IGNORECASE)    # as Binance adds it to -2015
+ADDRESS = re.compile(r"request ip:\s*([0-9a-f.:]*[0-9a-f])", re.IGNORECASE)    # as Binance adds it to -2015
 UNKNOWN_KEY = frozenset({-2008, -2014})
 WRONG_SECRET = -1022
 REFUSED = -2015    # of a wrong address and a missing right alike, on some hosts of an unknown key, too

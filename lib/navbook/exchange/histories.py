@@ -49,8 +49,9 @@ class Past:
         return start if source.kept is None else max(start, now - source.kept)
 
     def _oldest_pending(self, source: Source, now: datetime) -> datetime:
-        waiting = self.cash_flows.filter(pl.col("source") == (source.flows or ""), pl.col("status") == FlowStatus.PENDING,
-                                         pl.col("started_at") > now - PENDING_FOR)["started_at"].min()
+        waiting = self.cash_flows.filter(
+            pl.col("source") == (source.flows or ""), pl.col("status") == FlowStatus.PENDING,
+            pl.col("started_at") > now - PENDING_FOR)["started_at"].min()
         return waiting if isinstance(waiting, datetime) else now
 
     def rests(self, source: Source, now: datetime) -> bool:

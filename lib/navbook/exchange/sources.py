@@ -79,15 +79,15 @@ PAY = Source("pay", "GET /sapi/v1/pay/transactions", "data", flows.pay, _flow(pa
 C2C = Source("c2c", "GET /sapi/v1/c2c/orderMatch/listUserOrderHistory", "data", flows.c2c, _flow(parse.flows.c2c),
              timedelta(days=28), "c2c", kept=timedelta(days=179))
 FIAT_DEPOSITS = Source("fiat_deposit", "GET /sapi/v1/fiat/orders?transactionType=0", "data", flows.fiat_deposits,
-                       _flow(parse.flows.fiat_deposits), timedelta(days=89), "fiat", rest=TWICE_A_MINUTE)
+                       _flow(parse.banks.fiat_deposits), timedelta(days=89), "fiat", rest=TWICE_A_MINUTE)
 FIAT_WITHDRAWALS = Source("fiat_withdrawal", "GET /sapi/v1/fiat/orders?transactionType=1", "data",
-                          flows.fiat_withdrawals, _flow(parse.flows.fiat_withdrawals), timedelta(days=89), "fiat",
+                          flows.fiat_withdrawals, _flow(parse.banks.fiat_withdrawals), timedelta(days=89), "fiat",
                           rest=TWICE_A_MINUTE)
 CARD_BUYS = Source("card_buy", "GET /sapi/v1/fiat/payments?transactionType=0", "data", flows.card_buys,
-                   (*_flow(parse.flows.card_buys), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_buys))),
+                   (*_flow(parse.banks.card_buys), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_buys))),
                    timedelta(days=89), "card")
 CARD_SELLS = Source("card_sell", "GET /sapi/v1/fiat/payments?transactionType=1", "data", flows.card_sells,
-                    (*_flow(parse.flows.card_sells), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_sells))),
+                    (*_flow(parse.banks.card_sells), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_sells))),
                     timedelta(days=89), "card")
 PEOPLE_AND_BANKS = (PAY, C2C, FIAT_DEPOSITS, FIAT_WITHDRAWALS, CARD_BUYS, CARD_SELLS)
 

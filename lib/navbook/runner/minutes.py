@@ -86,8 +86,7 @@ def _stored(config: Settings) -> pl.DataFrame:
     """[symbol, open_time]: the minutes whose close is stored, with the last of each stored hour."""
     spot = (tables.scan(config.location, schemas.CANDLES)
             .filter(pl.col("market") == "spot", pl.col("interval").is_in(["1m", "1h"])))
-    last = pl.when(pl.col("interval") == "1h").then(pl.col("open_time") + cash_flows.LAST_OF_HOUR).otherwise("open_time")
-    return spot.select("symbol", open_time=last).unique().collect()
+    return spot.select("symbol", open_time=cash_flows.minute_told()).unique().collect()
 
 
 async def fetch(exchange: Exchange, wanted: pl.DataFrame, seen_at: datetime) -> tuple[pl.DataFrame, list[str]]:

@@ -5,6 +5,6 @@ does not fit; histories hand such a row back (`rows.Parsed`) and keep the others
 exact. Fields and traps: the BINANCE documentation of the endpoint.
 """
 
-from navbook.exchange.parse import archives, flows, market, wallets
+from navbook.exchange.parse import archives, banks, flows, market, wallets
 
-__all__ = ["archives", "flows", "market", "wallets"]
+__all__ = ["archives", "banks", "flows", "market", "wallets"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from navbook import schemas
-from navbook.exchange.parse.flows import from_cash_balance
+from navbook.exchange.parse.banks import from_cash_balance
 from navbook.exchange.rows import Parsed, lenient, lenient_many, listed, successful
 from navbook.exchange.values import amount, flag, from_ms, identity, integer, moved, text, words
 

@@ -40,7 +40,6 @@ IN_WORDS: Mapping[str, FlowStatus] = {**DONE, **FAILED}    # any other word: und
 # A withdrawal or payment whose note says so is the manager's fee: "Performance fee June", "mgmt-fee", "fee withdrawal".
 FEE_NOTE = re.compile(r"\b(performance|management|manager|mgmt|success|incentive|advisory)[\s_-]*fees?\b"
                       r"|\bfees?[\s_-]*(withdrawal|payment|collection)s?\b", re.IGNORECASE)
-ON_BINANCE = "cash balance"    # a payment method: the fiat lay on Binance already, so it was a trade
 
 
 def deposits(payload: Any, account: str, seen_at: datetime) -> Parsed:
@@ -130,10 +129,11 @@ def _sub_flow(account: str, transfer_id: Any, time_ms: Any, receives: bool, asse
     time, number = from_ms(time_ms), identity(transfer_id)
     kind = FlowKind.SUB_DEPOSIT if receives else FlowKind.SUB_WITHDRAWAL
     return (account, "sub_transfer", number, time, time, kind, text(asset), moved(quantity), ZERO,
-            _in_words(status), True, number, None, None, seen_at)
+            in_words(status), True, number, None, None, seen_at)
 
 
-def _in_words(status: Any) -> FlowStatus:
+def in_words(status: Any) -> FlowStatus:
+    """A status that comes as a word; one that nobody knows is under way."""
     return IN_WORDS.get(text(status).casefold(), FlowStatus.PENDING)
 
 
@@ -190,7 +190,7 @@ def c2c(payload: Any, account: str, seen_at: datetime) -> Parsed:
         buys, quantity, number = side == "BUY", moved(order["amount"]), identity(order["orderNumber"])
         return (account, "c2c", number, time, time, FlowKind.C2C_BUY if buys else FlowKind.C2C_SELL,
                 text(order["asset"]), moved(quantity - fee) if buys else quantity, fee,
-                _in_words(order["orderStatus"]), True, number, words(order.get("counterPartNickName")),
+                in_words(order["orderStatus"]), True, number, words(order.get("counterPartNickName")),
                 words(order.get("totalPrice"), order.get("fiat"), order.get("payMethodName")), seen_at)
 
     return lenient(schemas.CASH_FLOWS, endpoint, successful(endpoint, payload), row, "data")
@@ -199,66 +199,3 @@ def c2c(payload: Any, account: str, seen_at: datetime) -> Parsed:
 def _commission(order: Any) -> Decimal:
     as_taker = order.get("advertisementRole") == "TAKER" and order.get("takerCommission")
     return total(moved(order.get("commission") or "0"), moved(as_taker or "0"))
-
-
-# -- banks and cards ---------------------------------------------------------------------------------------------------
-def fiat_deposits(payload: Any, account: str, seen_at: datetime) -> Parsed:
-    """`GET /sapi/v1/fiat/orders?transactionType=0`: `amount` is what was credited."""
-    return _fiat(payload, account, seen_at, FlowKind.FIAT_DEPOSIT)
-
-
-def fiat_withdrawals(payload: Any, account: str, seen_at: datetime) -> Parsed:
-    """`GET /sapi/v1/fiat/orders?transactionType=1`: `amount` arrives at the bank, indicatedAmount left the account."""
-    return _fiat(payload, account, seen_at, FlowKind.FIAT_WITHDRAWAL)
-
-
-def _fiat(payload: Any, account: str, seen_at: datetime, kind: FlowKind) -> Parsed:
-    endpoint = f"GET /sapi/v1/fiat/orders?transactionType={int(kind.sign < 0)}"
-
-    def row(order: Any) -> tuple[Any, ...]:
-        value, fee = moved(order["amount"]), moved(given(order.get("totalFee")) or "0")
-        whole = given(order.get("indicatedAmount"))
-        if whole is not None and kind.sign < 0 and amount(whole) >= value:
-            fee = moved(amount(whole) - value)
-        return (account, "fiat", identity(order["orderNo"]), *_fiat_times(order), kind, text(order["fiatCurrency"]),
-                value, fee, _in_words(order["status"]), False, identity(order["orderNo"]), words(order.get("method")),
-                None, seen_at)
-
-    return lenient(schemas.CASH_FLOWS, endpoint, successful(endpoint, payload), row, "data")
-
-
-def _fiat_times(order: Any) -> tuple[datetime, datetime]:
-    """When it changed last, and when it began."""
-    began = from_ms(order["createTime"])
-    changed = given(order.get("updateTime"))
-    return (from_ms(changed) if changed else began), began
-
-
-def card_buys(payload: Any, account: str, seen_at: datetime) -> Parsed:
-    """`GET /sapi/v1/fiat/payments?transactionType=0`: coins that money from outside bought."""
-    return _card(payload, account, seen_at, FlowKind.CARD_BUY)
-
-
-def card_sells(payload: Any, account: str, seen_at: datetime) -> Parsed:
-    """`GET /sapi/v1/fiat/payments?transactionType=1`: coins sold for money that left."""
-    return _card(payload, account, seen_at, FlowKind.CARD_SELL)
-
-
-def _card(payload: Any, account: str, seen_at: datetime, kind: FlowKind) -> Parsed:
-    endpoint = f"GET /sapi/v1/fiat/payments?transactionType={int(kind.sign < 0)}"
-    column = "obtainAmount" if kind is FlowKind.CARD_BUY else "sourceAmount"
-
-    def row(payment: Any) -> tuple[Any, ...] | None:
-        if from_cash_balance(payment):
-            return None
-        number = identity(payment["orderNo"])
-        return (account, "card", number, *_fiat_times(payment), kind, text(payment["cryptoCurrency"]),
-                moved(payment[column]), ZERO, _in_words(payment["status"]), False, number,
-                words(payment.get("paymentMethod")), None, seen_at)
-
-    return lenient(schemas.CASH_FLOWS, endpoint, successful(endpoint, payload), row, "data")
-
-
-def from_cash_balance(payment: Any) -> bool:
-    """Whether coins were paid with fiat that lay on Binance: a trade, which `archives` keeps."""
-    return str(payment.get("paymentMethod") or "").casefold().replace("_", " ") == ON_BINANCE
