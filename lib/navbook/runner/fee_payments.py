@@ -14,7 +14,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.errors import SettingsInvalid
-from navbook.exchange import parse
+from navbook.exchange import values
 from navbook.runner import fees, locks, stores
 from navbook.schemas import FEE_PAYMENTS
 from navbook.settings import Settings
@@ -137,7 +137,7 @@ def _pending(row: dict[str, Any]) -> float:
 
 def _number(text: str) -> Decimal:
     try:
-        return parse.amount(text)
+        return values.amount(text)
     except ValueError as problem:
         raise SettingsInvalid(f"The amount {problem}; write it like 1234.56.") from None
 

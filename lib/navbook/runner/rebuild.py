@@ -19,30 +19,30 @@ from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 1_000_000    # balances in memory: what bounds a rebuild, however long the history
-SHARED = ("prices", "candles")
+TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 Progress = Callable[[int, int], None]
 
 
 def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | None = None) -> Facts:
     """The facts up to and including `as_of`, UTC; of all accounts or some."""
-    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], until=as_of, accounts=accounts)
-              for each in fields(Facts) if each.name != "cash_flows"}
-    last = frames["snapshots"]["time"].max()
-    flows = tables.read(config.location, schemas.CASH_FLOWS, accounts=accounts)
+    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
+                                     until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
+    flows, last = frames.pop("cash_flows"), frames["snapshots"]["time"].max()
     return Facts(**frames, cash_flows=flows.filter(pl.col("started_at") <= last) if last else flows.clear())
 
 
 def rules_of(config: Settings, account: str) -> benchmark.Rules:
     """The benchmark that `account` (or group) is measured by."""
-    return _rules(OWN_BENCHMARK, config.benchmark_of(account))
+    return rules(OWN_BENCHMARK, config.benchmark_of(account))
 
 
 def all_rules(config: Settings, account: str) -> list[benchmark.Rules]:
     """Every benchmark of `account` (or group), its own first."""
-    return [rules_of(config, account), *(_rules(name, section) for name, section in sorted(config.benchmarks.items()))]
+    return [rules_of(config, account), *(rules(name, section) for name, section in sorted(config.benchmarks.items()))]
 
 
-def _rules(name: str, section: Benchmark) -> benchmark.Rules:
+def rules(name: str, section: Benchmark) -> benchmark.Rules:
+    """A benchmark of the configuration as the fold takes it."""
     when = section.rebalance
     return benchmark.Rules(name=name, weights=section.weights, withdrawal=section.withdrawal,
                            rebalance=(when.weekday, when.hour) if isinstance(when, Rebalance) else None)
