@@ -59,7 +59,7 @@ lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
 
 bench: .venv/ready  ## Speed of what counts, measured here and now
-	@$(BIN)/python tests/bench.py
+	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py
 
 clean:  ## Remove .venv and caches; never facts, never runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from navbook import schemas
@@ -189,6 +189,7 @@ def test_a52_paying_a_fee_is_no_loss():
     assert (row["nav"], row["mark_before"]) == (10_800, pytest.approx(10_800))
 
 
+@settings(max_examples=50, deadline=None)
 @given(nav=st.floats(100, 1e7), below=st.floats(0.01, 1), part=st.floats(0, 0.99))
 def test_a52_collecting_keeps_the_part_of_the_mark_that_the_account_stands_at(nav, below, part):
     navs = history((day(1), nav / below), (day(2), nav), (day(4), nav * (1 - part)))
@@ -436,6 +437,7 @@ steps = st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2), st.sampled_from
                  min_size=1, max_size=12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(steps)
 def test_a_fee_is_never_negative_and_the_mark_falls_by_withdrawals_alone(course):
     nav, twr, index = 10_000.0, 1.0, 1.0
@@ -455,6 +457,7 @@ def test_a_fee_is_never_negative_and_the_mark_falls_by_withdrawals_alone(course)
             assert later["mark_before"] >= earlier["mark_after"]
 
 
+@settings(max_examples=50, deadline=None)
 @given(total=st.floats(1, 1e6), part=st.floats(0, 1), hour=st.integers(0, 600))
 def test_a_deposit_in_two_parts_changes_nothing(total, part, hour):
     time = day(1) + timedelta(hours=hour, minutes=1)

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import closing, export, flows, upkeep
+from navbook.cli import answers, closing, export, fees, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-app.add_typer(flows.app, name="flows")
-app.add_typer(export.app, name="export")
-for command in (closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
+for family in (flows, fees, export):
+    app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
+for command in (answers.explain, closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
     app.command()(command)
 
 
@@ -35,9 +35,16 @@ def demo(candles: Annotated[Path | None, typer.Option(help="A folder of recorded
 
 
 @app.command()
-def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
+def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None,
+            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories so far back again.")] = None,
+            dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list flows not known yet.")] = False) -> None:
     """Read every wallet and cash flow of the accounts, and add them to the facts."""
-    _job("collect", config, account, no_notebook)
+    if days is None and not dry_run:
+        _job("collect", config, account, no_notebook)
+        return
+    from navbook import settings
+    from navbook.runner import commands
+    commands.look_back(settings.load(config), account, days, typer.echo, dry_run=dry_run)
 
 
 @app.command()
@@ -81,6 +88,15 @@ def sql(query: str, output: Output = Format.TABLE, config: Config = None) -> Non
     from navbook import settings
     from navbook.runner import queries
     typer.echo(queries.sql(settings.load(config), query, output.value), nl=False)
+
+
+@app.command()
+def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is wrong.")] = False,
+           config: Config = None) -> None:
+    """Work the derived tables out again from the facts and compare them with what is stored."""
+    from navbook import settings
+    from navbook.runner import verify
+    verify.verify_tables(settings.load(config), typer.echo, fix=fix)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

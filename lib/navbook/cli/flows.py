@@ -81,3 +81,19 @@ def entries(account: Account = "all", output: Output = Format.TABLE, config: Con
     from navbook import settings
     from navbook.runner import manual, printing
     typer.echo(printing.text(manual.entries(settings.load(config), account), output.value), nl=False)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})    # an amount may begin with a minus
+def simulate(account: Annotated[str, typer.Option(help="An account's name.")],
+             asset: Annotated[str, typer.Option(help="As Binance writes it: BTC.")],
+             amount: Annotated[str, typer.Option(help="What comes in; below 0 it goes out.")],
+             time: Annotated[str, typer.Option(help="UTC, such as 2026-05-01T12:00, or now.")] = "now",
+             price: Annotated[str | None, typer.Option(help="Dollars for one unit, if the store knows none.")] = None,
+             output: Output = Format.TABLE, config: Config = None) -> None:
+    """What a deposit or a withdrawal would do to the benchmark's units; nothing is written."""
+    from navbook import settings
+    from navbook.runner import printing, simulate
+    simulated = simulate.simulate(settings.load(config), account, asset, amount, time, price)
+    typer.echo(printing.text(simulated.units, output.value), nl=False)
+    if output is Format.TABLE:
+        typer.echo(simulated.said)

@@ -8,6 +8,7 @@ Pure; prices come in, nothing is asked for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,10 +77,9 @@ class Fold:
     def apply(self, event: Event, prices: Prices) -> None:
         """Change the units as `event` says, at `prices` of its time."""
         before = self.units
-        value = sum(before[leg] * prices[leg] for leg in before)
-        after, warning = self._units_after(event, before, value, prices)
+        after, warning = units_after(self.rules, event, before, prices)
         self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()),
-                               tuple(after.values()), value, sum(after[leg] * prices[leg] for leg in after), warning))
+                               tuple(after.values()), worth(before, prices), worth(after, prices), warning))
 
     def journal(self) -> pl.DataFrame:
         """BENCHMARK_JOURNAL: a row for each leg of each step."""
@@ -89,20 +89,28 @@ class Fold:
                 for leg, *by_leg in zip(self.rules.weights, step.prices, step.units_before, step.units, strict=True)]
         return BENCHMARK_JOURNAL.check(pl.DataFrame(rows, schema=BENCHMARK_JOURNAL.columns, orient="row"))
 
-    def _units_after(self, event: Event, before: dict[str, float], value: float,
-                     prices: Prices) -> tuple[dict[str, float], str | None]:
-        bought = {leg: weight / prices[leg] for leg, weight in self.rules.weights.items()}    # for one dollar
-        match event.kind:
-            case "init" | "deposit":
-                return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
-            case "rebalance":
-                return {leg: value * bought[leg] for leg in before}, None
-            case "withdrawal":
-                whole = value if self.rules.withdrawal == "benchmark" else event.nav_before or 0.0
-                kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
-                warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
-                return ({leg: units * kept for leg, units in before.items()},
-                        warning if -event.flow_usd > value * (1 + 1e-9) else None)
+
+def units_after(rules: Rules, event: Event, before: Mapping[str, float],
+                prices: Prices) -> tuple[dict[str, float], str | None]:
+    """The units of each leg after `event`, at `prices` of its time; and a warning where more left than there was."""
+    bought = {leg: weight / prices[leg] for leg, weight in rules.weights.items()}    # for one dollar
+    value = worth(before, prices)
+    match event.kind:
+        case "init" | "deposit":
+            return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
+        case "rebalance":
+            return {leg: value * bought[leg] for leg in before}, None
+        case "withdrawal":
+            whole = value if rules.withdrawal == "benchmark" else event.nav_before or 0.0
+            kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
+            warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
+            return ({leg: units * kept for leg, units in before.items()},
+                    warning if -event.flow_usd > value * (1 + 1e-9) else None)
+
+
+def worth(units: Mapping[str, float], prices: Prices) -> float:
+    """Units times prices, summed over the legs."""
+    return sum(held * prices[leg] for leg, held in units.items())
 
 
 def rebalances(rules: Rules, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -166,6 +174,22 @@ def replay(account: str, rules: Rules, happened: Sequence[Event], prices: Mappin
     return fold
 
 
+def standing(fold: Fold, account_id: int, until: datetime | None) -> dict[str, object]:
+    """A row of BENCHMARK_CONFIGS: the rules of a benchmark, its units, and its last and next rebalance.
+
+    until  the last counted snapshot; None: there is none yet
+    """
+    rules, held = fold.rules, fold.units
+    done = [step.event.time for step in fold.steps if step.event.kind == "rebalance"]
+    due = rebalances(rules, until, until + 2 * WEEK) if until else iter(())
+    day, hour = rules.rebalance or (None, None)
+    return {"account": fold.account, "account_id": account_id, "benchmark": rules.name,
+            "weights": json.dumps(dict(rules.weights)), "rebalance_day": day, "rebalance_hour": hour,
+            "withdrawal": rules.withdrawal, "initialized_at": fold.steps[0].event.time if fold.steps else None,
+            "btc_units": held.get("BTC", 0.0), "eth_units": held.get("ETH", 0.0), "rebalance_count": len(done),
+            "last_rebalance_timestamp": done[-1] if done else None, "next_rebalance_timestamp": next(due, None)}
+
+
 @dataclass(frozen=True)
 class Line:
     """What a benchmark was worth at counted snapshots: NaN where it is not known.
@@ -176,6 +200,8 @@ class Line:
 
     value: FloatArray
     growth: FloatArray
+    event_times: IntArray       # microseconds
+    event_growth: FloatArray    # just before each event
 
 
 def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -> Line:
@@ -187,7 +213,8 @@ def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -
     legs = list(fold.rules.weights)
     prices = np.array([leg_prices[leg] for leg in legs])
     if not fold.steps:
-        return Line(np.full(len(times), np.nan), np.full(len(times), np.nan))
+        unknown = np.full(len(times), np.nan)
+        return Line(unknown, unknown, np.array([], np.int64), np.array([]))
     at = np.array([_microseconds(step.event.time) for step in fold.steps])
     last = at.searchsorted(times, side="right") - 1     # the step whose units are held at each snapshot
     value = (np.array([step.units for step in fold.steps]).T[:, last] * prices).sum(axis=0)
@@ -195,16 +222,21 @@ def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -
         value[times >= _microseconds(fold.stopped_at)] = np.nan
     if all(step.after > 0 for step in fold.steps):
         kept = np.cumprod([1.0, *(step.before / step.after for step in fold.steps[1:])])
-        return Line(value, value * kept[last])
-    return Line(value, _shadowed(fold, times, value, prices))
+        before = np.array([fold.steps[0].after, *(step.before for step in fold.steps[1:])])
+        return Line(value, value * kept[last], at, before * np.concatenate([[1.0], kept[:-1]]))
+    return Line(value, *_shadowed(fold, times, value, prices))
 
 
-def _shadowed(fold: Fold, times: IntArray, value: FloatArray, prices: FloatArray) -> FloatArray:
-    """The growth of a benchmark that holds nothing at times: then it moves like its target weights, bought at
-    the last event."""
+def _shadowed(fold: Fold, times: IntArray, value: FloatArray,
+              prices: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Growth, event times and the growth before each event, of a benchmark that holds nothing at times.
+
+    Then it moves like its target weights, bought at the last event.
+    """
     weights = np.array(list(fold.rules.weights.values()))
     growth = np.full(len(times), np.nan)
     index, step = 1.0, 0
+    events = [(_microseconds(fold.steps[0].event.time), 1.0)]
     held, bought = fold.steps[0].after, np.array(fold.steps[0].prices)
     shadow = 1.0
     for at, (now, worth) in enumerate(zip(times, value, strict=True)):
@@ -214,13 +246,14 @@ def _shadowed(fold: Fold, times: IntArray, value: FloatArray, prices: FloatArray
             paid = np.array(this.prices)
             index *= this.before / held if held > 0 else float(weights @ (paid / bought)) / shadow
             held, bought, shadow = this.after, paid, 1.0
+            events.append((_microseconds(this.event.time), index))
         if np.isnan(worth) or np.isnan(prices[:, at]).any():
             continue
         grown = float(weights @ (prices[:, at] / bought))
         index *= worth / held if held > 0 else grown / shadow
         held, shadow = float(worth), grown
         growth[at] = index
-    return growth
+    return growth, np.array([time for time, _ in events]), np.array([grown for _, grown in events])
 
 
 def _microseconds(time: datetime) -> int:

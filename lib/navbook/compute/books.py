@@ -10,7 +10,7 @@ from functools import cached_property
 import polars as pl
 
 from navbook import schemas
-from navbook.compute import benchmark, cash_flows, grading, performance, valuation
+from navbook.compute import benchmark, bridge, cash_flows, fees, grading, manual, performance, valuation
 from navbook.compute.arrays import floats, series
 from navbook.compute.benchmark import Fold, Line, Rules
 from navbook.types import COUNTED, OWN_BENCHMARK
@@ -29,6 +29,10 @@ class Facts:
     cash_flows: pl.DataFrame
     candles: pl.DataFrame
     wallet_totals: pl.DataFrame = field(default_factory=schemas.WALLET_TOTALS.empty)
+    manual_entries: pl.DataFrame = field(default_factory=schemas.MANUAL_ENTRIES.empty)
+    fee_payments: pl.DataFrame = field(default_factory=schemas.FEE_PAYMENTS.empty)
+    income: pl.DataFrame = field(default_factory=schemas.INCOME.empty)
+    rewards: pl.DataFrame = field(default_factory=schemas.REWARDS.empty)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ class Policy:
 
     stablecoins: Collection[str]
     tolerance: float
+    fee_rates: Mapping[str, float]
+    fee_schedule: fees.Schedule
 
 
 class Market:
@@ -74,7 +80,7 @@ class Book:
 
     name: str
     navs: pl.DataFrame             # [time, grade, reason, nav]  every snapshot, sorted
-    flows: pl.DataFrame            # FLOW_VALUES, sorted by time
+    flows: pl.DataFrame            # of `cash_flows.judged`, sorted by time
     chain: performance.Chain
     folds: Mapping[str, Fold]      # by benchmark
     lines: Mapping[str, Line]
@@ -105,6 +111,18 @@ class Book:
         return pl.concat([schemas.BENCHMARK_JOURNAL.empty(),
                           *(self.folds[name].journal() for name in sorted(self.folds))])
 
+    def configs(self, account_id: int) -> pl.DataFrame:
+        """BENCHMARK_CONFIGS: each benchmark's rules, and where it stands after the last counted snapshot."""
+        times = self.navs.filter(self.counted)["time"]
+        until = times[-1] if len(times) else None
+        rows = [benchmark.standing(fold, account_id, until) for _, fold in sorted(self.folds.items())]
+        return schemas.BENCHMARK_CONFIGS.check(pl.DataFrame(rows, schema=schemas.BENCHMARK_CONFIGS.columns))
+
+    def periods(self) -> list[tuple[str, datetime, datetime]]:
+        """The periods of PERFORMANCE, between counted snapshots."""
+        times = self.navs.filter(self.counted)["time"]
+        return [(span.name, times[span.first], times[span.last]) for span in performance.spans(self.chain)]
+
     def performance(self) -> pl.DataFrame:
         return performance.performance(self.name, self.chain, self.lines)
 
@@ -114,9 +132,12 @@ def counted(navs: pl.DataFrame) -> pl.Series:
     return navs.select(pl.col("grade").is_in([grade.value for grade in COUNTED])).to_series()
 
 
-def book(name: str, navs: pl.DataFrame, flows: pl.DataFrame, unpriced: pl.DataFrame, rules: Sequence[Rules],
-         market: Market) -> Book:
-    """The book of one account or group. `unpriced`: the flows that ought to have a value and have none."""
+def book(name: str, navs: pl.DataFrame, flows: pl.DataFrame, rules: Sequence[Rules], market: Market) -> Book:
+    """The book of one account or group.
+
+    navs   [time, grade, reason, nav]  every snapshot
+    flows  of `cash_flows.judged`
+    """
     navs = navs.select("time", "grade", "reason", "nav").sort("time")
     flows = flows.sort("time", "id", "source")
     usable = navs.filter(counted(navs)).select("time", "nav")
@@ -128,7 +149,7 @@ def book(name: str, navs: pl.DataFrame, flows: pl.DataFrame, unpriced: pl.DataFr
     folds = {each.name: benchmark.replay(name, each, happened[each.name], prices) for each in rules}
     leg_prices = {leg: floats(at_snapshots[leg]) for leg in legs}
     lines = {each: benchmark.line(fold, usable, leg_prices) for each, fold in folds.items()}
-    return Book(name, navs, flows, performance.chain(usable, flows, unpriced), folds, lines)
+    return Book(name, navs, flows, performance.chain(usable, flows), folds, lines)
 
 
 def _event_prices(at_events: pl.DataFrame, at_snapshots: pl.DataFrame, legs: Sequence[str]) -> PricesAt:
@@ -147,10 +168,11 @@ def _event_prices(at_events: pl.DataFrame, at_snapshots: pl.DataFrame, legs: Seq
 
 @dataclass(frozen=True)
 class Kept:
-    """What `keep` found: derived frames by name, and the books they came from."""
+    """What `keep` found: derived frames by name, the books they came from, and the flows that counted."""
 
     frames: dict[str, pl.DataFrame]
     books: list[Book]
+    moved: pl.DataFrame    # of `cash_flows.counted`
 
     @property
     def problems(self) -> list[str]:
@@ -166,19 +188,47 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
     rules  the benchmarks of each account, its own (OWN_BENCHMARK) among them
     """
     holdings = valuation.holdings(facts.balances, market.board, facts.cash_flows, facts.snapshots, policy.stablecoins)
-    flow_values = cash_flows.values(facts.cash_flows, market.closes, policy.stablecoins)
-    unpriced = cash_flows.unpriced(flow_values, market.pairs, policy.stablecoins)
+    right = manual.applied(facts.cash_flows, facts.manual_entries)
+    moved = cash_flows.counted(right.cash_flows)
+    flow_values = manual.by_hand(cash_flows.values(moved, market.closes, policy.stablecoins), right.prices)
+    flows = cash_flows.judged(flow_values, market.pairs, policy.stablecoins)
     reconciled = grading.reconciliation(holdings, facts.wallet_totals, facts.snapshots, policy.tolerance)
     known = facts.snapshots.group_by("account").agg(flows_until=pl.col("flows_until").max())
-    navs = grading.graded(grading.net_asset_value(facts.snapshots, reconciled), unpriced, known)
+    navs = grading.graded(grading.net_asset_value(facts.snapshots, reconciled), flows.filter("unpriced"), known)
     def of(account: str, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.filter(pl.col("account") == account)
 
-    books = [book(account, of(account, navs), of(account, flow_values), of(account, unpriced), rules[account], market)
+    books = [book(account, of(account, navs), of(account, flows), rules[account], market)
              for account in facts.accounts["account"].sort()]
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
     return Kept({"holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
-                 **by_benchmark(books)}, books)
+                 "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy),
+                 "bridge": _bridges(books, holdings, facts, market),
+                 **by_benchmark(books)}, books, moved)
+
+
+def _configs(books: Sequence[Book], facts: Facts) -> pl.DataFrame:
+    ids = dict(facts.accounts.select("account", "id").iter_rows())
+    return pl.concat([schemas.BENCHMARK_CONFIGS.empty(), *(book.configs(ids[book.name]) for book in books)])
+
+
+def _fees(books: Sequence[Book], facts: Facts, policy: Policy) -> pl.DataFrame:
+    accrued = [fees.accrued(book.name, book.history(), book.flows, policy.fee_schedule) for book in books]
+    return fees.settled(pl.concat(accrued), facts.fee_payments, policy.fee_rates) if accrued else schemas.FEES.empty()
+
+
+def _bridges(books: Sequence[Book], holdings: pl.DataFrame, facts: Facts, market: Market) -> pl.DataFrame:
+    """BRIDGE of every period that PERFORMANCE has."""
+    found = [schemas.BRIDGE.empty()]
+    for book in books:
+        held, income, rewards = (frame.filter(pl.col("account") == book.name)
+                                 for frame in (holdings, facts.income, facts.rewards))
+        navs = book.navs.filter(book.counted).select("time", "nav")
+        assets = {*book.flows["asset"], *income["asset"], *rewards["asset"], *held["asset"].unique()}
+        quotes = valuation.quotes(assets, market.board.join(navs, on="time", how="semi"), market.stablecoins)
+        found.append(bridge.bridge(book.name, book.periods(), navs=navs, holdings=held, flows=book.flows, income=income,
+                                   rewards=rewards, quotes=quotes))
+    return pl.concat(found)
 
 
 def by_benchmark(books: Sequence[Book]) -> dict[str, pl.DataFrame]:

@@ -15,7 +15,7 @@ from navbook.types import FlowKind, FlowStatus
 SAME_MOVEMENT = timedelta(minutes=2)    # two endpoints list one movement at most this far apart
 MINUTE = timedelta(minutes=1)
 SPECIFIC = ("sub_transfer", "pay")      # sources that know more of a movement than the deposits and withdrawals do
-INTERVALS = {"1m": MINUTE, "1h": timedelta(hours=1), "1d": timedelta(days=1)}
+LAST_OF_HOUR = timedelta(minutes=59)
 Row = Mapping[str, Any]
 
 
@@ -82,18 +82,18 @@ def closing_minute(time: pl.Expr) -> pl.Expr:
     return time.dt.truncate("1m") - MINUTE
 
 
-def closes(candles: pl.DataFrame) -> pl.DataFrame:
-    """[symbol, open_time, price]: the close of each stored spot minute.
+def minute_told() -> pl.Expr:
+    """The minute (its open time) whose close a 1m or 1h candle tells."""
+    return pl.when(pl.col("interval") == "1h").then(pl.col("open_time") + LAST_OF_HOUR).otherwise("open_time")
 
-    A minute that the exchange has no candle for takes the close before it; an hour's or a day's candle
-    tells the close of its last minute.
-    """
-    length = pl.col("interval").replace_strict(INTERVALS, default=None, return_dtype=pl.Duration("us"))
-    return (candles.filter(pl.col("market") == "spot").with_columns(length=length).drop_nulls("length")
-            .with_columns(open_time=pl.col("open_time") + pl.col("length") - MINUTE)
-            .sort("symbol", "open_time", "length").unique(["symbol", "open_time"], keep="first", maintain_order=True)
+
+def closes(candles: pl.DataFrame) -> pl.DataFrame:
+    """[symbol, open_time, price]: close of each stored spot minute; a minute that the exchange has no
+    candle for takes the close before it. An hour's candle tells the close of its last minute."""
+    return (candles.filter(pl.col("market") == "spot", pl.col("interval").is_in(["1m", "1h"]))
+            .with_columns(open_time=minute_told()).sort("symbol", "open_time", "interval")
             .select("symbol", "open_time", price=pl.col("close").cast(pl.Float64).forward_fill().over("symbol"))
-            .drop_nulls("price"))
+            .drop_nulls("price").unique(["symbol", "open_time"], keep="last", maintain_order=True))
 
 
 def prices_at(times: Iterable[datetime], closed: pl.DataFrame) -> pl.DataFrame:
@@ -106,22 +106,22 @@ def prices_at(times: Iterable[datetime], closed: pl.DataFrame) -> pl.DataFrame:
             .join(closed, on="open_time").select("time", "symbol", "price"))
 
 
-def values(cash_flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
-    """FLOW_VALUES: each counted flow in USD at p(t) of its own time; null where nothing prices it.
+def values(flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES: each flow in USD at p(t) of its own time; null where nothing prices it.
 
+    flows   of `counted`
     closed  of `closes`
     """
-    flows = counted(cash_flows)
     valued = (valuation.priced(flows, prices_at(flows["time"], closed), stablecoins)
               .with_columns(value_usd=pl.col("quantity") * pl.col("price")))
     return FLOW_VALUES.check(valued.select(list(FLOW_VALUES.columns)).sort(FLOW_VALUES.key))
 
 
-def unpriced(flows: pl.DataFrame, pairs_known: Collection[str], stablecoins: Collection[str]) -> pl.DataFrame:
-    """The rows of FLOW_VALUES without a value although their asset has a market: some pair of it was ever priced."""
+def judged(flows: pl.DataFrame, pairs_known: Collection[str], stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES with `unpriced`: no value although the asset has a market, since some pair of it was ever priced."""
     marketed = [asset for asset in flows["asset"].unique() if any(
         route.symbols and route.symbols[0] in pairs_known for route in valuation.routes(asset, stablecoins))]
-    return flows.filter(pl.col("value_usd").is_null(), pl.col("asset").is_in(marketed))
+    return flows.with_columns(unpriced=pl.col("value_usd").is_null() & pl.col("asset").is_in(marketed))
 
 
 def minutes_needed(cash_flows: pl.DataFrame, rebalances: Iterable[datetime], legs: Iterable[str],

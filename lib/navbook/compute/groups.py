@@ -47,19 +47,19 @@ def navs(members: Sequence[Book]) -> pl.DataFrame:
 
 
 def flows(group: str, members: Sequence[Book], counted: pl.DataFrame) -> pl.DataFrame:
-    """FLOW_VALUES of the group: its members' flows from their start on but for moves among them, and who joined.
+    """Flows of the group, as `cash_flows.judged` gives them: who joined, and what moved in and out since.
 
     counted  of `cash_flows.counted`: the members' flows with amounts and transaction ids
     """
     within = _among(counted.filter(pl.col("account").is_in([book.name for book in members])))
     started = [book for book in members if book.counted.any()]
-    found = [FLOW_VALUES.empty()]
+    found = [FLOW_VALUES.empty().with_columns(unpriced=pl.lit(value=False))]
     begins = {book.name: book.chain.times[0] for book in started}
     for book in started:
         start = book.navs.filter(book.counted).row(0, named=True)
         if begins[book.name] > min(begins.values()):
             found.append(FLOW_VALUES.rows([(book.name, "group", book.name, start["time"], JOINED, "USD", start["nav"],
-                                            1.0, "counts 1", start["nav"])]))
+                                            1.0, "counts 1", start["nav"])]).with_columns(unpriced=pl.lit(value=False)))
         later = book.flows.filter(pl.col("time") > start["time"])
         keys = later.select("account", "source", "id").iter_rows()
         found.append(later.filter(pl.Series([key not in within for key in keys], dtype=pl.Boolean)))

@@ -8,8 +8,9 @@ with a non-positive denominator, or with an unpriced flow of an asset that has a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,8 +18,13 @@ import polars as pl
 
 from navbook.compute.arrays import FloatArray, IntArray, floats, microseconds
 from navbook.compute.benchmark import EPOCH, MICROSECOND, Line
-from navbook.schemas import PERFORMANCE
+from navbook.compute.money_weighted import money_weighted
+from navbook.compute.risk import drawdown, figures
+from navbook.compute.verdict import judge
+from navbook.schemas import PERFORMANCE, TIME
 
+DAY = 86_400_000_000    # microseconds
+YEAR = 365              # days: what statistics of longer periods are scaled to
 ROLLING = {"1w": "-7d", "1m": "-1mo", "3m": "-3mo", "1y": "-1y"}
 
 
@@ -35,12 +41,11 @@ class Chain:
     moved: FloatArray
 
 
-def chain(navs: pl.DataFrame, flows: pl.DataFrame, unpriced: pl.DataFrame) -> Chain:
+def chain(navs: pl.DataFrame, flows: pl.DataFrame) -> Chain:
     """The account's chain.
 
-    navs      [time, nav]  counted snapshots, sorted
-    flows     [time, value_usd]  sorted; those without a value add nothing
-    unpriced  [time]  flows without a value although their asset has a market
+    navs   [time, nav]  counted snapshots, sorted
+    flows  [time, value_usd, unpriced]  sorted; those without a value add nothing
     """
     times, values = microseconds(navs["time"]), floats(navs["nav"])
     known = flows.drop_nulls("value_usd")
@@ -54,7 +59,7 @@ def chain(navs: pl.DataFrame, flows: pl.DataFrame, unpriced: pl.DataFrame) -> Ch
     invested = np.concatenate([[1.0], values])[:-1] + np.bincount(end, weights=moved * weight, minlength=len(times))
     gain = np.diff(values, prepend=values[:1]) - sums
     aside = (invested <= 0).astype(np.int64)
-    lost = times.searchsorted(microseconds(unpriced["time"]))
+    lost = times.searchsorted(microseconds(flows.filter("unpriced")["time"]))
     aside[lost[(lost > 0) & (lost < len(times))]] = 1
     aside[:1] = 0
     factor = np.where(aside == 1, 1.0, 1 + gain / np.where(invested <= 0, 1.0, invested))
@@ -86,6 +91,10 @@ class Span:
     first: int
     last: int
 
+    @property
+    def is_month(self) -> bool:
+        return self.name[0].isdigit() and self.name not in ROLLING
+
 
 def spans(along: Chain) -> list[Span]:
     """The periods of a chain. One starts at the last counted snapshot at or before its nominal start, else at
@@ -97,9 +106,9 @@ def spans(along: Chain) -> list[Span]:
     for name, start, end in periods(*ends):
         first, last = (int(along.times.searchsorted((edge - EPOCH) // MICROSECOND, side="right")) - 1
                        for edge in (start, end))
-        first = max(first, 0)
-        if last > first or not name[0].isdigit() or name in ROLLING:
-            found.append(Span(name, first, max(last, first)))
+        span = Span(name, max(first, 0), max(first, last, 0))
+        if span.last > span.first or not span.is_month:
+            found.append(span)
     return found
 
 
@@ -118,37 +127,89 @@ def periods(first: datetime, last: datetime) -> Iterator[tuple[str, datetime, da
 
 def performance(account: str, along: Chain, lines: Mapping[str, Line]) -> pl.DataFrame:
     """PERFORMANCE rows of one account against each of its benchmarks, by name."""
+    measured = [_Measured.of(span, along) for span in spans(along)]
     rows = []
-    measured = spans(along)
-    of_account = {span: _of_account(span, along) for span in measured}
-    for name, line in lines.items():
+    for name, line in sorted(lines.items()):
         index = benchmark_index(line, along)
-        rows += [{"account": account, "benchmark": name, **of_account[span], **_of_benchmark(span, along, line, index)}
-                 for span in measured]
-    return PERFORMANCE.check(pl.DataFrame(rows, schema=PERFORMANCE.columns, orient="row"))
+        rows += [{"account": account, "benchmark": name, **own.figures, **_beside(own, along, line, index)}
+                 for own in measured]
+    times = [name for name, dtype in PERFORMANCE.columns.items() if dtype == TIME]
+    columns = {**PERFORMANCE.columns, **dict.fromkeys(times, pl.Int64())}
+    return PERFORMANCE.check(pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.from_epoch(name, "us").dt.replace_time_zone("UTC") for name in times))
 
 
-def _of_account(span: Span, along: Chain) -> dict[str, object]:
-    inside = slice(span.first, span.last + 1)
-    flows = along.flows[span.first + 1:span.last + 1]
-    nav_from, nav_to, flows_usd = along.navs[span.first], along.navs[span.last], flows.sum()
-    return {"period": span.name, "from_time": int(along.times[span.first]), "to_time": int(along.times[span.last]),
-            "nav_from": nav_from, "nav_to": nav_to, "flows_usd": flows_usd, "gain_usd": nav_to - nav_from - flows_usd,
-            "twr": along.index[span.last] / along.index[span.first] - 1, "max_drawdown": drawdown(along.index[inside]),
-            "intervals_set_aside": int(along.set_aside[span.first + 1:span.last + 1].sum())}
+@dataclass(frozen=True)
+class _Measured:
+    """A period of an account, and what every benchmark is held against."""
+
+    span: Span
+    days: IntArray          # positions of the last snapshots at or before each midnight inside
+    moved_at: IntArray      # flows inside
+    moved: FloatArray
+    figures: dict[str, object]
+
+    @classmethod
+    def of(cls, span: Span, along: Chain) -> _Measured:
+        first, last = span.first, span.last
+        start, end = along.times[first], along.times[last]
+        inside = slice(along.moved_at.searchsorted(start, side="right"), along.moved_at.searchsorted(end, side="right"))
+        midnights = np.arange(-(-start // DAY), end // DAY + 1) * DAY
+        nav_from, nav_to, flows = along.navs[first], along.navs[last], along.moved[inside]
+        gain = nav_to - nav_from - flows.sum()
+        paid_in = nav_from + flows[flows > 0].sum()
+        fallen = drawdown(along.times[first:last + 1], along.index[first:last + 1])
+        figures = {
+            "period": span.name, "from_time": int(start), "to_time": int(end), "nav_from": nav_from, "nav_to": nav_to,
+            "flows_usd": flows.sum(), "gain_usd": gain, "twr": ratio(along.index, span),
+            "simple_gain": gain / paid_in if paid_in > 0 else None,
+            "mwr": _money_weighted(start, end, nav_from, nav_to, along.moved_at[inside], flows), **asdict(fallen),
+            "intervals_set_aside": int(along.set_aside[first + 1:last + 1].sum())}
+        return cls(span, along.times.searchsorted(midnights, side="right") - 1, along.moved_at[inside], flows, figures)
 
 
-def _of_benchmark(span: Span, along: Chain, line: Line, index: FloatArray) -> dict[str, object]:
-    twr = index[span.last] / index[span.first] - 1
-    return {"benchmark_twr": known(twr), "alpha": known(along.index[span.last] / along.index[span.first] - 1 - twr),
-            "benchmark_max_drawdown": drawdown(index[span.first:span.last + 1])}
+def _beside(own: _Measured, along: Chain, line: Line, index: FloatArray) -> dict[str, object]:
+    """The figures of one benchmark, and of the account beside it."""
+    first, last = own.span.first, own.span.last
+    twr = ratio(index, own.span)
+    if twr is None:
+        return {}
+    grown = line.growth[last] / line.event_growth[line.event_times.searchsorted(own.moved_at)]    # of each flow
+    nav_from = along.navs[first]
+    nav_to = nav_from * line.growth[last] / line.growth[first] + float(own.moved @ grown)
+    returns, benchmark = _daily(along.index, index, own.days)
+    account_twr = own.figures["twr"]
+    found: dict[str, object] = {
+        "benchmark_twr": twr, "alpha": account_twr - twr if isinstance(account_twr, float) else None,
+        "benchmark_gain_usd": nav_to - nav_from - own.moved.sum(),
+        "benchmark_mwr": _money_weighted(along.times[first], along.times[last], nav_from, nav_to, own.moved_at,
+                                         own.moved),
+        "benchmark_max_drawdown": _drawdown(along.times[first:last + 1], index[first:last + 1]),
+        **asdict(figures(returns, benchmark, min(len(returns), YEAR)))}
+    if not own.span.is_month:
+        found |= asdict(judge(returns, benchmark))
+    return found
 
 
-def drawdown(index: FloatArray) -> float | None:
-    """The deepest fall below an earlier peak, as a negative fraction; 0 where it never fell, None where unknown."""
-    index = index[~np.isnan(index)]
-    return float(min(0.0, (index / np.maximum.accumulate(index) - 1).min())) if len(index) else None
+def _daily(account: FloatArray, benchmark: FloatArray, days: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Returns from midnight to midnight of both, of days at whose ends both are known and worth something."""
+    own, market = account[days], benchmark[days]
+    usable = ~np.isnan(market) & (own > 0) & (market > 0)
+    own, market = own[usable], market[usable]
+    return own[1:] / own[:-1] - 1, market[1:] / market[:-1] - 1
 
 
-def known(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
+def _money_weighted(start: int, end: int, nav_from: float, nav_to: float, moved_at: IntArray,
+                    moved: FloatArray) -> float | None:
+    return money_weighted(np.concatenate([[start], moved_at, [end]]), np.concatenate([[-nav_from], -moved, [nav_to]]))
+
+
+def _drawdown(times: IntArray, index: FloatArray) -> float | None:
+    known = ~np.isnan(index)
+    return drawdown(times[known], index[known]).max_drawdown if known.any() else None
+
+
+def ratio(index: FloatArray, span: Span) -> float | None:
+    """The return over a period; None where one of its ends is not known, or nothing was left at its start."""
+    start, end = float(index[span.first]), float(index[span.last])
+    return end / start - 1 if start > 0 and not math.isnan(end) else None

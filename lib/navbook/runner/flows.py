@@ -44,7 +44,8 @@ def read(config: Settings, account: str = "all") -> Listed:
                       for schema in (schemas.CASH_FLOWS, schemas.MANUAL_ENTRIES))
     right = manual.applied(flows, entries)
     candles = tables.read(config.location, schemas.CANDLES)
-    values = manual.by_hand(cash_flows.values(right.cash_flows, candles, config.stablecoins), right.prices)
+    values = manual.by_hand(cash_flows.values(cash_flows.counted(right.cash_flows), cash_flows.closes(candles),
+                                              config.stablecoins), right.prices)
     starts = counted_snapshots(config, account).group_by("account").agg(start=pl.col("time").min())
     return Listed(flow_list.flow_list(flows, entries, values, starts), entries)
 

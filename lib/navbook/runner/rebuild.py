@@ -11,39 +11,38 @@ import polars as pl
 from navbook import schemas
 from navbook.compute import benchmark, books, cash_flows, groups
 from navbook.compute.books import Book, Facts, Kept, Market, Policy
-from navbook.compute.cash_flows import counted
 from navbook.errors import PriceMissing
-from navbook.runner import restating
+from navbook.runner import fees, restating
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
 from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 1_000_000    # balances in memory: what bounds a rebuild, however long the history
-SHARED = ("prices", "candles")
+TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 Progress = Callable[[int, int], None]
 
 
 def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | None = None) -> Facts:
     """The facts up to and including `as_of`, UTC; of all accounts or some."""
-    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], until=as_of, accounts=accounts)
-              for each in fields(Facts) if each.name != "cash_flows"}
-    last = frames["snapshots"]["time"].max()
-    flows = tables.read(config.location, schemas.CASH_FLOWS, accounts=accounts)
+    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
+                                     until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
+    flows, last = frames.pop("cash_flows"), frames["snapshots"]["time"].max()
     return Facts(**frames, cash_flows=flows.filter(pl.col("started_at") <= last) if last else flows.clear())
 
 
 def rules_of(config: Settings, account: str) -> benchmark.Rules:
     """The benchmark that `account` (or group) is measured by."""
-    return _rules(OWN_BENCHMARK, config.benchmark_of(account))
+    return rules(OWN_BENCHMARK, config.benchmark_of(account))
 
 
 def all_rules(config: Settings, account: str) -> list[benchmark.Rules]:
     """Every benchmark of `account` (or group), its own first."""
-    return [rules_of(config, account), *(_rules(name, section) for name, section in sorted(config.benchmarks.items()))]
+    return [rules_of(config, account), *(rules(name, section) for name, section in sorted(config.benchmarks.items()))]
 
 
-def _rules(name: str, section: Benchmark) -> benchmark.Rules:
+def rules(name: str, section: Benchmark) -> benchmark.Rules:
+    """A benchmark of the configuration as the fold takes it."""
     when = section.rebalance
     return benchmark.Rules(name=name, weights=section.weights, withdrawal=section.withdrawal,
                            rebalance=(when.weekday, when.hour) if isinstance(when, Rebalance) else None)
@@ -86,20 +85,22 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
 
 REBUILT = {schema.name: schema for schema in (
     schemas.HOLDINGS, schemas.FLOW_VALUES, schemas.RECONCILIATION, schemas.NAV_HISTORY, schemas.BENCHMARK_VALUES,
-    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.GROUP_HISTORY)}
+    schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.BENCHMARK_CONFIGS,
+    schemas.FEES, schemas.BRIDGE, schemas.GROUP_HISTORY)}
 
 
 def _parts(batches: Sequence[Facts] | Iterator[Facts], shared: Facts, config: Settings) -> Iterator[Kept]:
     """What each batch of accounts gives, and at last what the groups give."""
     market = Market(shared.prices, shared.candles, config.stablecoins)
-    policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance)
+    policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance, fee_rates=fees.rates(config),
+                    fee_schedule=fees.schedule(config))
     grouped = {name for group in config.groups.values() for name in group.accounts}
     members: dict[str, Book] = {}
-    flows = [counted(schemas.CASH_FLOWS.empty())]
+    flows = [cash_flows.counted(schemas.CASH_FLOWS.empty())]
     for facts in batches:
         kept = books.keep(facts, market, policy, {name: all_rules(config, name) for name in facts.accounts["account"]})
         members.update({book.name: book for book in kept.books if book.name in grouped})
-        flows.append(counted(facts.cash_flows.filter(pl.col("account").is_in(grouped))))
+        flows.append(kept.moved.filter(pl.col("account").is_in(grouped)))
         yield kept
     yield _groups(config, members, pl.concat(flows), market)
 
@@ -109,13 +110,11 @@ def _groups(config: Settings, members: Mapping[str, Book], flows: pl.DataFrame, 
     for name, group in config.groups.items():
         present = [members[account] for account in group.accounts if account in members]
         navs = groups.navs(present)
-        values = groups.flows(name, present, flows)
-        book = books.book(name, navs, values, cash_flows.unpriced(values, market.pairs, config.stablecoins),
-                          all_rules(config, name), market)
+        book = books.book(name, navs, groups.flows(name, present, flows), all_rules(config, name), market)
         found.append(book)
         histories.append(book.history().join(navs.select("time", "members"), on="time", how="left")
                          .select(list(schemas.GROUP_HISTORY.columns)))
-    return Kept({"group_history": pl.concat(histories), **books.by_benchmark(found)}, found)
+    return Kept({"group_history": pl.concat(histories), **books.by_benchmark(found)}, found, flows)
 
 
 def _batch_size(config: Settings, accounts: int) -> int:

@@ -63,12 +63,13 @@ class Rewrite:
         self.digests.update(found)
         self._write(rows)
 
-    def commit(self) -> str:
-        """Make the rows added the whole table; return its content hash. The stored one with this hash stays."""
+    def commit(self, *, even_if_same: bool = False) -> str:
+        """Make the rows added the whole table; return its content hash. A stored one with this hash stays,
+        but for `even_if_same`: its files may have been changed behind its back."""
         if not self.files:
             self.add(self.schema.empty())
         digest = _together(self.digests)
-        if tables.stored_hash(self.location, self.schema) == digest:
+        if not even_if_same and tables.stored_hash(self.location, self.schema) == digest:
             self._forget_files()
             return digest
         try:
