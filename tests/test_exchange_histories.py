@@ -46,7 +46,7 @@ def flows(binance, account: str, past: Past | None = None, *, is_sub: bool = Fal
 def archives(binance, account: str, past: Past | None = None, **states: WalletState) -> Reading:
     async def conversation(exchange):
         reading = Reading(account, START, wallets=states or {Wallet.SPOT: WalletState.OK})
-        await histories.archives(exchange, reading, past or Past(LONG_AGO))
+        await histories.archives(exchange, reading, past or Past(LONG_AGO), is_sub=False)
         return reading
 
     return binance.talk(conversation, account)
@@ -385,7 +385,7 @@ def test_futures_are_archived_with_the_fills_of_every_symbol_they_traded(binance
         reading = Reading(account, START, wallets={Wallet.FUTURES: WalletState.OK})
         exchange.heard = reading.keep
         await fetch.wallets.futures(exchange)
-        await histories.archives(exchange, reading, Past(LONG_AGO))
+        await histories.archives(exchange, reading, Past(LONG_AGO), is_sub=False)
         return reading
 
     reading = binance.talk(conversation, account)

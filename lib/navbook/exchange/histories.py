@@ -74,13 +74,13 @@ async def cash_flows(exchange: Exchange, reading: Reading, past: Past, *, is_sub
         reading.problems.append(f"{reading.account}: cash flows could not be read: {told}")
 
 
-async def archives(exchange: Exchange, reading: Reading, past: Past) -> None:
+async def archives(exchange: Exchange, reading: Reading, past: Past, *, is_sub: bool) -> None:
     """Fill in transfers, rewards, converts, income and fills; the reading's wallets tell which there can be."""
     exchange.heard = reading.keep
     on_testnet = exchange.environment is Environment.TESTNET
     wanted = [] if on_testnet else sources.of_archives(reading)
     markets = [market for market in sources.MARKETS if reading.wallets.get(market.wallet) is WalletState.OK]
-    failures = await _all([*(_ask(exchange, reading, past, source) for source in wanted),
+    failures = await _all([*(_ask(exchange, reading, past, source, is_sub=is_sub) for source in wanted),
                            *(_trades(exchange, reading, past, market) for market in markets)])
     if failures:
         told = " ".join(dict.fromkeys(map(str, failures)))
@@ -96,7 +96,7 @@ def known_until(asked: Iterable[Source], past: Past, reading: Reading) -> dateti
     return min((until for source in asked if (until := marks[source.name])), default=None)
 
 
-async def _ask(exchange: Exchange, reading: Reading, past: Past, source: Source, *, is_sub: bool = False) -> None:
+async def _ask(exchange: Exchange, reading: Reading, past: Past, source: Source, *, is_sub: bool) -> None:
     if past.rests(source, reading.time):
         return
     try:
