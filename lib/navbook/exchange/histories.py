@@ -40,6 +40,7 @@ class Past:
     marks: Mapping[str, datetime | None] = field(default_factory=dict)    # source -> known up to; None: not offered
     cash_flows: pl.DataFrame = field(default_factory=schemas.CASH_FLOWS.empty)
     quarantine: pl.DataFrame = field(default_factory=schemas.QUARANTINE.empty)
+    lately: int = 0                                  # readings of the last minute
 
     def since(self, source: Source, now: datetime) -> datetime:
         """Where to ask `source` from: a little before its mark, and before what is under way."""
@@ -55,9 +56,13 @@ class Past:
         return waiting if isinstance(waiting, datetime) else now
 
     def rests(self, source: Source, now: datetime) -> bool:
-        """Whether `source` was asked so lately that it is left alone."""
+        """Whether `source` was asked so lately that it is left alone, or so often that its limit is near."""
         mark = self.marks.get(source.name)
-        return mark is not None and timedelta() <= now - mark < source.rest
+        if mark is None or mark > now:
+            return False
+        if source.a_minute is None:
+            return now - mark < source.rest
+        return mark == now or (now - mark < sources.MINUTE and self.lately >= source.a_minute)
 
 
 async def cash_flows(exchange: Exchange, reading: Reading, past: Past, *, is_sub: bool) -> None:

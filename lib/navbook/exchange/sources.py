@@ -26,7 +26,8 @@ from navbook.types import Wallet, WalletState
 Ask = Callable[[Exchange, datetime, datetime], Awaitable[list[Answer]]]
 Read = Callable[[Any, Reading], Parsed]
 DAY, WEEK, MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=30)
-TWICE_A_MINUTE = timedelta(seconds=60)    # 2 x 45 000 of 180 000 a minute, with room for as much again
+MINUTE = timedelta(minutes=1)
+TWICE = 2    # a minute: deposits and withdrawals, 45 000 each, of 180 000
 NO_SUCH_DIRECTION = -9000
 SUB_ACCOUNTS = "GET /sapi/v1/sub-account/list"
 
@@ -44,6 +45,7 @@ class Source:
     flows: str | None = None   # the `source` of its rows in CASH_FLOWS; none: it carries no cash flow
     kept: timedelta | None = None    # the exchange goes back no further
     rest: timedelta = timedelta()    # not asked again so soon
+    a_minute: int | None = None      # in how many readings of a minute it can be asked; none: in all of them
     optional: bool = True      # not every account has it: the exchange may refuse it for good
 
 
@@ -81,10 +83,10 @@ PAY = Source("pay", "GET /sapi/v1/pay/transactions", "data", flows.pay, _flow(pa
 C2C = Source("c2c", "GET /sapi/v1/c2c/orderMatch/listUserOrderHistory", "data", flows.c2c, _flow(parse.flows.c2c),
              timedelta(days=28), "c2c", kept=timedelta(days=179))
 FIAT_DEPOSITS = Source("fiat_deposit", "GET /sapi/v1/fiat/orders?transactionType=0", "data", flows.fiat_deposits,
-                       _flow(parse.banks.fiat_deposits), MONTH, "fiat", rest=TWICE_A_MINUTE)
+                       _flow(parse.banks.fiat_deposits), MONTH, "fiat", a_minute=TWICE)
 FIAT_WITHDRAWALS = Source("fiat_withdrawal", "GET /sapi/v1/fiat/orders?transactionType=1", "data",
                           flows.fiat_withdrawals, _flow(parse.banks.fiat_withdrawals), MONTH, "fiat",
-                          rest=TWICE_A_MINUTE)
+                          a_minute=TWICE)
 CARD_BUYS = Source("card_buy", "GET /sapi/v1/fiat/payments?transactionType=0", "data", flows.card_buys,
                    (*_flow(parse.banks.card_buys), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_buys))),
                    MONTH, "card")
