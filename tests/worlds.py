@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 
 from navbook import schemas
-from navbook.runner.rebuild import Facts
+from navbook.compute.books import Facts
 from navbook.types import FlowKind, FlowStatus
 
 START = datetime(2026, 3, 2, tzinfo=UTC)    # a Monday, midnight
@@ -83,3 +83,10 @@ def only(frame: pl.DataFrame, **equal: object) -> dict[str, object]:
     rows = frame.filter(*(pl.col(name) == value for name, value in equal.items())).to_dicts()
     assert len(rows) == 1, rows
     return rows[0]
+
+
+def entries(*said: dict[str, object]) -> pl.DataFrame:
+    """MANUAL_ENTRIES: each names what it is about; ids are e1, e2, … and the later ones newer."""
+    blank = dict.fromkeys(schemas.MANUAL_ENTRIES.columns) | {"account": "main", "revoked": False}
+    rows = [blank | {"id": f"e{number}", "seen_at": at(number)} | entry for number, entry in enumerate(said, 1)]
+    return schemas.MANUAL_ENTRIES.rows(rows)

@@ -88,3 +88,11 @@ class FeeAction(StrEnum):
     COLLECTED = "COLLECTED"
     WAIVED = "WAIVED"
     ADJUSTED = "ADJUSTED"    # a correction: added to what is due, may be negative
+
+
+class Verdict(StrEnum):
+    """What a period says about an account beside its benchmark."""
+
+    AHEAD = "ahead"
+    BEHIND = "behind"
+    TOO_EARLY = "too early"    # to call: chance explains the difference

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from navbook.cli import answers, closing, export, fees, flows, upkeep
+from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-Config = Annotated[Path | None, typer.Option("--config", help="A navbook.toml; default: the one in this folder.")]
-Account = Annotated[str, typer.Option("--account", help="An account's name, or all.")]
-NoNotebook = Annotated[bool, typer.Option("--no-notebook", help="Run in this process, without papermill.")]
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
+for family in (flows, fees, export):
+    app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
+for command in (answers.explain, closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
+    app.command()(command)
 
 
 @app.command()
@@ -37,15 +28,15 @@ def demo(candles: Annotated[Path | None, typer.Option(help="A folder of recorded
     """A sandbox with 90 days of history, collected, computed, published and served: no key, no network."""
     from navbook.runner import commands
     loaded = commands.demo_settings(config)
-    with _progress("Collecting 90 days") as progress:
-        commands.demo(loaded, candles, progress, typer.echo)
+    with progress("Collecting 90 days", "snapshots") as tell:
+        commands.demo(loaded, candles, tell, typer.echo)
     if not no_serve:
         commands.serve(loaded, host, port, typer.echo)
 
 
 @app.command()
 def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None,
-            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories this far back.")] = None,
+            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories so far back again.")] = None,
             dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list flows not known yet.")] = False) -> None:
     """Read every wallet and cash flow of the accounts, and add them to the facts."""
     if days is None and not dry_run:
@@ -92,12 +83,20 @@ def dashboards(host: str = "127.0.0.1", port: int = 8866, config: Config = None)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})    # a query may begin with a "--" comment
-def sql(query: str, output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
-        config: Config = None) -> None:
+def sql(query: str, output: Output = Format.TABLE, config: Config = None) -> None:
     """Ask the store in SQL (DuckDB). Tables: see the README."""
     from navbook import settings
-    from navbook.runner import commands
-    typer.echo(commands.sql(settings.load(config), query, output.value), nl=False)
+    from navbook.runner import queries
+    typer.echo(queries.sql(settings.load(config), query, output.value), nl=False)
+
+
+@app.command()
+def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is wrong.")] = False,
+           config: Config = None) -> None:
+    """Work the derived tables out again from the facts and compare them with what is stored."""
+    from navbook import settings
+    from navbook.runner import verify
+    verify.verify_tables(settings.load(config), typer.echo, fix=fix)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -120,24 +119,6 @@ def lab() -> None:
 def _environ() -> dict[str, str]:
     import os
     return dict(os.environ)
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress on standard error: a bar where somebody looks, a line now and then in a log."""
-    shown = -1
-
-    def tell(done: int, of: int) -> None:
-        nonlocal shown
-        percent = 100 * done // of
-        if percent == shown or (not sys.stderr.isatty() and percent % 25):
-            return
-        shown = percent
-        bar = "#" * (percent // 4) + "." * (25 - percent // 4)
-        typer.echo(f"\r{label} [{bar}] {done}/{of}" if sys.stderr.isatty() else f"{label}: {done} of {of} snapshots",
-                   err=True, nl=done == of or not sys.stderr.isatty())
-
-    yield tell
 
 
 def main(arguments: list[str] | None = None) -> Any:

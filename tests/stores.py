@@ -1,0 +1,38 @@
+"""A store that holds a small world, and the configuration of whoever owns it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from navbook import schemas, settings
+from navbook.runner import rebuild
+from navbook.settings import Settings
+from navbook.store import tables
+from worlds import World
+
+
+def configured(folder: Path, *accounts: str, more: str = "") -> Settings:
+    """What a user with this navbook.toml has: a benchmark that is never rebalanced, unless `more` says when."""
+    sections = "".join(f"[accounts.{account}]\n" for account in accounts or ("main",))
+    benchmark = "" if "[benchmark]" in more else '[benchmark]\nrebalance = "never"\n'
+    (folder / "navbook.toml").write_text(f"{benchmark}{more}\n{sections}", encoding="utf-8")
+    return settings.load(folder / "navbook.toml")
+
+
+def keep(config: Settings, world: World) -> None:
+    """Append the world's facts; twice changes nothing."""
+    facts = world.facts()
+    for name in ("accounts", "balances", "prices", "cash_flows", "candles", "snapshots"):
+        tables.append(config.location, schemas.FACTS[name], getattr(facts, name))
+
+
+def rebuilt(config: Settings) -> None:
+    """What `navbook benchmark --no-notebook` does."""
+    rebuild.run(config)
+
+
+def copied(owner: Path, folder: Path) -> Settings:
+    """A copy of the store and the navbook.toml in `owner`, for one test to change."""
+    shutil.copytree(owner, folder, dirs_exist_ok=True)
+    return settings.load(folder / "navbook.toml")
