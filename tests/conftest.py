@@ -26,3 +26,25 @@ def own_environment(monkeypatch, tmp_path):
         if name.startswith(("NAVBOOK_", "BINANCE_TESTNET_")) or name == "SESSION_SECRET":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def running_binance():
+    """A local Binance for one module, its clock standing still."""
+    from exchanges import local_binance
+    with local_binance() as binance:
+        yield binance
+
+
+@pytest.fixture
+def binance(running_binance):
+    """The module's local Binance as at its start: the clock, no faults, nothing asked."""
+    running_binance.fresh()
+    return running_binance
+
+
+@pytest.fixture
+def no_backoff(monkeypatch):
+    """Tries again at once; what the host itself asks for is still waited for."""
+    from navbook.exchange import client
+    monkeypatch.setattr(client, "wait_random_exponential", lambda **_: lambda state: 0.01)

@@ -85,9 +85,9 @@ class LocalBinance:
         """A new account that a key may read; its name."""
         name = f"account{next(NAMES)}"
         keys = keys_of(name)
-        self.control("POST", "accounts", name=name, api_key=keys.api_key.get_secret_value(),
-                     api_secret=keys.api_secret.get_secret_value(), permissions={"enableReading": True},
-                     balances=balances or {}, **more)
+        self.control("POST", "accounts", **{
+            "name": name, "api_key": keys.api_key.get_secret_value(), "api_secret": keys.api_secret.get_secret_value(),
+            "permissions": {"enableReading": True}, "balances": balances or {}, **more})
         return name
 
     def event(self, kind: str, account: str, time: datetime, **fields: Any) -> None:
@@ -150,6 +150,17 @@ def canned(answer: Canned) -> Iterator[tuple[str, list[str]]]:
         finally:
             server.shutdown()
             thread.join(10)
+
+
+def by_path(answers: dict[str, object], time: datetime = START) -> Canned:
+    """What `answers` say by path, at `time`: JSON, a status with JSON, or a function that is given the whole path."""
+    def answer(path: str, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+        said = {"/api/v3/time": {"serverTime": milliseconds(time)}, **answers}[path.split("?")[0]]
+        said = said(path) if callable(said) else said
+        status, body = said if isinstance(said, tuple) else (200, said)
+        return status, json.dumps(body).encode(), {}
+
+    return answer
 
 
 def says(status: int, body: bytes = b"", **headers: str) -> Canned:

@@ -310,7 +310,9 @@ def test_a37_a_rebalance_that_nothing_ran_for_is_made_at_its_own_price(local):
 def test_wallets_that_were_never_opened_are_absent(local):
     local.account("main", {"spot": {"USDT": "1"}})
     local.collect(hour(1))
-    assert only(local.read("snapshots"))["wallets"] == '{"funding": "ok", "futures": "absent", "spot": "ok"}'
+    assert only(local.read("snapshots"))["wallets"] == (
+        '{"coin_futures": "absent", "earn_flexible": "absent", "earn_locked": "absent", "funding": "ok", '
+        '"futures": "absent", "isolated_margin": "absent", "margin": "absent", "other": "absent", "spot": "ok"}')
 
 
 def test_another_binance_account_under_the_same_name_is_refused(local, tmp_path, monkeypatch):

@@ -155,7 +155,8 @@ def test_pages_of_three_accounts_are_published(demo):
 
 def test_facts_are_kept_word_for_word_without_keys(demo):
     kinds = rows(demo, "select distinct endpoint from responses")
-    assert {"spot", "funding", "futures", "deposits", "withdrawals", "wallet_totals"} <= {row["endpoint"] for row in kinds}
+    assert {"GET /api/v3/account", "GET /fapi/v3/account", "GET /sapi/v1/capital/deposit/hisrec",
+            "GET /sapi/v1/asset/wallet/balance"} <= {row["endpoint"] for row in kinds}
     for file in (file for place in ("data", "runs") for file in (demo / place).rglob("*") if file.is_file()):
         assert not re.search(rb"NotASecretDemoApi|signature=", file.read_bytes()), file
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from binance.async_client import AsyncClient
-from hypothesis import given
-from hypothesis import strategies as st
 
-from exchanges import START, babbling, canned, keys_of, local_binance, nobody, says, talk
+from exchanges import START, babbling, canned, keys_of, nobody, says, talk
 from navbook.errors import AnswerUnreadable, ExchangeError, ExchangeUnavailable, RequestRejected, SettingsInvalid
-from navbook.exchange import client, fetch, gather
-from navbook.exchange.client import Answer
+from navbook.exchange import client, fetch, histories, wallets
+from navbook.exchange.histories import Past
+from navbook.exchange.reading import Reading
 from navbook.types import Environment
 
 NOWHERE = "not-in-this-environment.invalid"
@@ -26,22 +24,7 @@ DEPOSITS, SUB_HISTORY = "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/sub-account
 DEMO = {"demo-api.binance.com", "demo-fapi.binance.com", "demo-dapi.binance.com"}
 
 
-@pytest.fixture(scope="module")
-def running():
-    with local_binance() as binance:
-        yield binance
-
-
-@pytest.fixture
-def binance(running):
-    running.fresh()
-    return running
-
-
-@pytest.fixture(autouse=True)
-def no_backoff(monkeypatch):
-    """What the host itself asks for is still waited for."""
-    monkeypatch.setattr(client, "wait_random_exponential", lambda **_: lambda state: 0.01)
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 @pytest.fixture
@@ -134,7 +117,7 @@ def test_a_sandbox_may_have_any_other_name(address):
 ])
 def test_one_bad_answer_is_forgotten(binance, reader, fault):
     binance.fault(ACCOUNT, **fault)
-    answer = binance.talk(fetch.spot_account, reader)
+    answer = binance.talk(fetch.wallets.spot, reader)
     assert answer.payload["balances"] == [{"asset": "USDT", "free": "5.00000000", "locked": "0.00000000"}]
     assert len(binance.asked(ACCOUNT)) == 2
 
@@ -149,7 +132,7 @@ def test_one_bad_answer_is_forgotten(binance, reader, fault):
 def test_a_bad_answer_that_stays_is_told_with_its_endpoint(binance, reader, fault, told):
     binance.fault(ACCOUNT, count=99, **fault)
     with pytest.raises(ExchangeUnavailable, match=rf"^GET /api/v3/account could not be reached: {told}") as caught:
-        binance.talk(fetch.spot_account, reader)
+        binance.talk(fetch.wallets.spot, reader)
     assert caught.value.endpoint == "GET /api/v3/account"
     assert ".." not in str(caught.value)
     assert len(binance.asked(ACCOUNT)) in (client.TRIES, 2 * client.TRIES), "aiohttp repeats a GET that was cut off itself"
@@ -195,7 +178,7 @@ def test_a_ban_and_a_long_wait_end_the_run(binance, status, told):
 def test_what_binance_refuses_is_not_asked_again(binance, reader, fault):
     binance.fault(ACCOUNT, count=9, **fault)
     with pytest.raises(RequestRejected, match="GET /api/v3/account was refused") as caught:
-        binance.talk(fetch.spot_account, reader)
+        binance.talk(fetch.wallets.spot, reader)
     assert (caught.value.code, caught.value.status) == (fault.get("code", 0), fault["status"])
     assert len(binance.asked(ACCOUNT)) == 1
 
@@ -210,18 +193,18 @@ def test_b48_a_page_in_place_of_an_answer_means_the_region(binance, status):
 # -- keys and clocks ------------------------------------------------------------------------------------------------
 def test_a64_an_unknown_key_is_told_with_what_to_check(binance):
     with pytest.raises(RequestRejected, match=r"\(-2015\): .* Check the key, its IP list and its permissions\."):
-        binance.talk(fetch.spot_account, "nobody")
+        binance.talk(fetch.wallets.spot, "nobody")
 
 
 def test_a64_a_wrong_secret_is_told_with_what_to_check(binance, reader):
     with pytest.raises(RequestRejected, match=r"\(-1022\): .* Check that the API secret belongs to the key\."):
-        talk(binance.url, fetch.spot_account, keys_of(reader, secret="another secret"))
+        talk(binance.url, fetch.wallets.spot, keys_of(reader, secret="another secret"))
 
 
 def test_a64_a_key_of_another_environment_is_told(binance, reader):
     binance.fault(ACCOUNT, code=-2008, msg="Invalid Api-Key ID.")
     with pytest.raises(RequestRejected, match=r"\(-2008\): Invalid Api-Key ID\. The key is of another environment"):
-        binance.talk(fetch.spot_account, reader)
+        binance.talk(fetch.wallets.spot, reader)
 
 
 @pytest.mark.parametrize("moved", [timedelta(hours=1), timedelta(days=-30), timedelta(seconds=20)])
@@ -229,7 +212,7 @@ def test_a_clock_that_moved_is_asked_for_and_followed(binance, reader, moved):
     async def conversation(exchange):
         before = exchange.wire.timestamp_offset
         binance.clock(START + moved)
-        await fetch.spot_account(exchange)
+        await fetch.wallets.spot(exchange)
         return exchange.wire.timestamp_offset - before
 
     assert binance.talk(conversation, reader) == pytest.approx(moved / timedelta(milliseconds=1), abs=2000)
@@ -239,14 +222,14 @@ def test_a_clock_that_moved_is_asked_for_and_followed(binance, reader, moved):
 def test_a_clock_that_never_agrees_is_told(binance, reader):
     binance.fault(ACCOUNT, code=-1021, count=9)
     with pytest.raises(ExchangeUnavailable, match=r"its clock and ours still disagree \(-1021\)"):
-        binance.talk(fetch.spot_account, reader)
+        binance.talk(fetch.wallets.spot, reader)
     assert len(binance.asked(ACCOUNT)) == client.TRIES
 
 
 def test_asking_for_the_time_never_asks_for_the_time_first(binance, reader):
     binance.fault("/*", code=-1021, count=99)
     with pytest.raises(RequestRejected, match=r"GET /api/v3/time was refused \(-1021\)"):
-        binance.talk(fetch.spot_account, reader)
+        binance.talk(fetch.wallets.spot, reader)
     assert binance.asked() == [TIME]
 
 
@@ -373,9 +356,9 @@ def test_no_error_tells_a_key_or_a_signature(monkeypatch, server):
 
 def test_nothing_that_is_kept_tells_a_key_or_a_signature(binance, reader):
     async def conversation(exchange):
-        reading = gather.Reading(reader, START)
-        await gather.wallets(exchange, reading, ("USDT",), ())
-        await gather.cash_flows(exchange, reading, START - timedelta(days=1), is_sub=False)
+        reading = Reading(reader, START)
+        await wallets.read(exchange, reading, ("USDT",), (), lambda balances: 0.0)
+        await histories.cash_flows(exchange, reading, Past(START - timedelta(days=1)), is_sub=False)
         return reading
 
     reading = binance.talk(conversation, reader)
@@ -386,119 +369,5 @@ def test_nothing_that_is_kept_tells_a_key_or_a_signature(binance, reader):
 def test_a_key_that_cannot_be_sent_is_no_answer_of_theirs(binance):
     """A line break in a header: nothing was sent."""
     with pytest.raises(ExchangeUnavailable, match="header") as caught:
-        talk(binance.url, fetch.spot_account, keys_of("a\nb"))
+        talk(binance.url, fetch.wallets.spot, keys_of("a\nb"))
     assert_tells_no_secret(caught.value)
-
-
-# -- windows and pages --------------------------------------------------------------------------------------------
-TIMES = st.datetimes(datetime(2017, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
-SPANS = st.timedeltas(timedelta(0), timedelta(days=900))
-LONGEST = st.sampled_from((fetch.HISTORY_WINDOW, fetch.TRANSFER_WINDOW, fetch.SUB_WINDOW))
-
-
-@given(TIMES, SPANS, LONGEST)
-def test_windows_cover_the_span_without_a_hole(since, span, longest):
-    windows = list(fetch.windows(since, since + span, longest))
-    assert windows[0][0] == since
-    assert windows[-1][1] == since + span
-    assert all(earlier[1] == later[0] for earlier, later in pairwise(windows))
-    for start, end in windows:
-        asked = fetch.milliseconds(end) - fetch.milliseconds(start)
-        assert 0 <= asked <= longest / timedelta(milliseconds=1), "in the milliseconds that are sent, too"
-    assert len(windows) <= span / longest + 1
-
-
-def test_windows_stay_below_what_binance_allows():
-    assert timedelta(days=90) > fetch.HISTORY_WINDOW
-    assert timedelta(days=7) > fetch.TRANSFER_WINDOW
-    assert timedelta(days=30) > fetch.SUB_WINDOW
-
-
-@given(TIMES)
-def test_milliseconds_are_exact(time):
-    assert fetch.milliseconds(time) == int(time.timestamp()) * 1000 + time.microsecond // 1000
-
-
-def test_a6_a_long_look_back_is_asked_for_in_windows(binance, reader):
-    answers = binance.talk(lambda exchange: fetch.deposits(exchange, START - timedelta(days=300), START), reader)
-    assert len(answers) == len(binance.asked(DEPOSITS)) == 4
-
-
-def ids(answers: list[Answer]) -> list[str]:
-    return [row["id"] for answer in answers for row in answer.payload]
-
-
-def test_more_deposits_than_a_page_holds_are_all_read(binance, reader):
-    for number in range(1050):
-        binance.event("deposit", reader, START - timedelta(minutes=number), asset="USDT", amount="1", id=f"{reader}-{number}")
-    answers = binance.talk(lambda exchange: fetch.deposits(exchange, START - timedelta(days=80), START), reader)
-    assert [len(answer.payload) for answer in answers] == [1000, 50]
-    assert sorted(ids(answers)) == sorted(f"{reader}-{number}" for number in range(1050))
-
-
-def test_exactly_a_page_of_withdrawals_asks_for_one_more(binance, reader, monkeypatch):
-    monkeypatch.setattr(fetch, "PAGE", 3)
-    for number in range(3):
-        binance.event("withdrawal", reader, START - timedelta(minutes=number), asset="USDT", amount="1", id=f"{reader}-w{number}")
-    answers = binance.talk(lambda exchange: fetch.withdrawals(exchange, START - timedelta(days=80), START), reader)
-    assert [len(answer.payload) for answer in answers] == [3, 0]
-
-
-def test_more_sub_transfers_than_an_answer_holds_are_asked_for_in_halves(binance):
-    """510 within a minute; each side sees all of them."""
-    main = binance.account({"spot": {"USDT": "1000"}})
-    sub = binance.account(master=main)
-    for number in range(510):
-        binance.event("sub_transfer", main, START - timedelta(milliseconds=100 * number), to=sub, asset="USDT", amount="1")
-    since = START - timedelta(days=30)
-    seen = binance.talk(lambda exchange: fetch.transfers_as_sub(exchange, since, START), sub)
-    assert len({row["tranId"] for answer in seen for row in answer.payload}) == 510
-    assert all(len(answer.payload) < fetch.TRANSFER_PAGE for answer in seen)
-    seen = binance.talk(lambda exchange: fetch.transfers_with_sub(exchange, f"{sub}@example.com", since, START), main)
-    assert len({row["tranId"] for answer in seen for row in answer.payload["result"]}) == 510
-
-
-def test_more_transfers_in_one_millisecond_than_an_answer_holds_are_not_lost_in_silence(binance, monkeypatch):
-    monkeypatch.setattr(fetch, "TRANSFER_PAGE", 2)
-    main = binance.account({"spot": {"USDT": "1000"}})
-    sub = binance.account(master=main)
-    for _ in range(3):
-        binance.event("sub_transfer", main, START - timedelta(minutes=1), to=sub, asset="USDT", amount="1")
-    with pytest.raises(AnswerUnreadable, match="no more than 2 transfers of one millisecond"):
-        binance.talk(lambda exchange: fetch.transfers_as_sub(exchange, START - timedelta(days=1), START), sub)
-
-
-def test_more_sub_accounts_than_a_page_holds_are_all_listed(binance, monkeypatch):
-    monkeypatch.setattr(fetch, "SUB_PAGE", 2)
-    main = binance.account()
-    subs = {f"{binance.account(master=main)}@example.com" for _ in range(5)}
-    listed = binance.talk(fetch.sub_accounts, main)
-    assert [len(answer.payload["subAccounts"]) for answer in listed] == [2, 2, 1]
-    assert {row["email"] for answer in listed for row in answer.payload["subAccounts"]} == subs
-
-
-def test_a_page_that_repeats_itself_ends_the_reading(monkeypatch):
-    """A host that knows no offset would otherwise be asked for ever."""
-    monkeypatch.setattr(fetch, "PAGE", 2)
-    with canned(says(200, b"[1, 2]")) as (url, asked):
-        with pytest.raises(AnswerUnreadable, match="its page 2 repeats the one before"):
-            talk(url, lambda exchange: exchange_deposits(exchange))
-        assert len(asked) == 2
-
-
-async def exchange_deposits(exchange):
-    exchange.wire.API_SECRET = "x"
-    return await fetch.deposits(exchange, START - timedelta(days=1), START)
-
-
-@pytest.mark.parametrize("body", [b"5", b"{}", b"null", b'"x"', b'{"result": 5}'])
-def test_paging_leaves_answers_of_another_form_to_the_parser(body):
-    async def conversation(exchange):
-        exchange.wire.API_SECRET = "x"
-        since = START - timedelta(days=1)
-        return [*await fetch.deposits(exchange, since, START), *await fetch.sub_accounts(exchange),
-                *await fetch.transfers_as_sub(exchange, since, START),
-                *await fetch.transfers_with_sub(exchange, "a@x.com", since, START)]
-
-    with canned(says(200, body)) as (url, _):
-        assert {answer.body for answer in talk(url, conversation)} == {body.decode()}

@@ -83,7 +83,7 @@ CASH_FLOWS = fact("cash_flows", ("account", "source", "id"),
 WALLET_TOTALS = fact("wallet_totals", ("account", "time", "name"),
                      "the exchange's own value of each wallet, in USDT",
                      account=pl.String(), time=TIME, name=pl.String(),    # as the exchange calls it
-                     wallet=pl.String(),                                  # as we do
+                     wallet=pl.String(),    # as we do; "earn" is flexible and locked, "other" any without a name here
                      value_usd=AMOUNT)
 TRANSFERS = fact("transfers", ("account", "id"),
                  "moves between wallets of one account: no cash flow",
@@ -125,7 +125,12 @@ CLOSINGS = fact("closings", ("account", "benchmark", "month"),
 QUARANTINE = fact("quarantine", ("account", "endpoint", "id"),
                   "rows of answers that no parser could read, word for word",
                   account=pl.String(), endpoint=pl.String(), id=pl.String(),    # of the text
-                  time=TIME, reason=pl.String(), body=pl.String())
+                  time=TIME, reason=pl.String(),    # null: it could be read since
+                  body=pl.String())
+HISTORY_MARKS = fact("history_marks", ("account", "source"),
+                     "up to when each history of an account was read whole",
+                     account=pl.String(), source=pl.String(), until=TIME,    # null: the exchange does not give it
+                     note=pl.String())                                       # why it does not
 CANDLES = fact("candles", ("market", "symbol", "interval", "open_time"),
                "closed candles; volume in the base asset",
                market=pl.String(), symbol=pl.String(), interval=pl.String(), open_time=TIME,
@@ -214,7 +219,7 @@ GROUP_HISTORY = derived("group_history", ("account", "time"),
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
-    CONVERTS, INCOME, FILLS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
+    CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY)}

@@ -33,9 +33,16 @@ def demo(candles: Annotated[Path | None, typer.Option(help="A folder of recorded
 
 
 @app.command()
-def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
+def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None,
+            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories this far back again.")] = None,
+            dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list flows not known yet.")] = False) -> None:
     """Read every wallet and cash flow of the accounts, and add them to the facts."""
-    _job("collect", config, account, no_notebook)
+    if days is None and not dry_run:
+        _job("collect", config, account, no_notebook)
+        return
+    from navbook import settings
+    from navbook.runner import commands
+    commands.look_back(settings.load(config), account, days, typer.echo, dry_run=dry_run)
 
 
 @app.command()

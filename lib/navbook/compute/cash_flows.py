@@ -13,6 +13,7 @@ from navbook.types import FlowKind, FlowStatus
 
 SAME_MOVEMENT = timedelta(minutes=2)    # two endpoints list one movement at most this far apart
 MINUTE = timedelta(minutes=1)
+LAST_OF_HOUR = timedelta(minutes=59)
 
 
 def counted(cash_flows: pl.DataFrame) -> pl.DataFrame:
@@ -45,13 +46,18 @@ def closing_minute(time: pl.Expr) -> pl.Expr:
     return time.dt.truncate("1m") - MINUTE
 
 
+def minute_told() -> pl.Expr:
+    """The minute (its open time) whose close a 1m or 1h candle tells."""
+    return pl.when(pl.col("interval") == "1h").then(pl.col("open_time") + LAST_OF_HOUR).otherwise("open_time")
+
+
 def closes(candles: pl.DataFrame) -> pl.DataFrame:
     """[symbol, open_time, price]: close of each stored spot minute; a minute that the exchange has no
-    candle for takes the close before it."""
-    return (candles.filter(pl.col("market") == "spot", pl.col("interval") == "1m")
-            .sort("symbol", "open_time")
+    candle for takes the close before it. An hour's candle tells the close of its last minute."""
+    return (candles.filter(pl.col("market") == "spot", pl.col("interval").is_in(["1m", "1h"]))
+            .with_columns(open_time=minute_told()).sort("symbol", "open_time", "interval")
             .select("symbol", "open_time", price=pl.col("close").cast(pl.Float64).forward_fill().over("symbol"))
-            .drop_nulls("price"))
+            .drop_nulls("price").unique(["symbol", "open_time"], keep="last", maintain_order=True))
 
 
 def prices_at(times: Iterable[datetime], candles: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ LONGEST_WAIT_S = 60    # a longer Retry-After ends the run instead of holding it
 NOTHING_HAPPENED = frozenset({-1000, -1001, -1003, -1008})
 NOBODY_KNOWS = frozenset({-1006, -1007})    # of a read: as good as no answer
 TIME = "GET /api/v3/time"
+# What weighs so much on an account that it may be asked only so often a minute: 180 000 over the weight.
+A_MINUTE = {"GET /sapi/v1/capital/withdraw/history": 10, "GET /sapi/v1/fiat/orders": 4}
+MINUTE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class Exchange:
         wire = type("Wire", (_Wire,), base_urls(environment, sandbox_url))    # never production by default
         key, secret = (keys.api_key.get_secret_value(), keys.api_secret.get_secret_value()) if keys else ("", "")
         self.environment = environment
+        self.heard: Callable[[str, Answer], None] = lambda endpoint, answer: None    # told of every answer to `ask`
+        self.turns: dict[str, deque[float]] = {path: deque(maxlen=most) for path, most in A_MINUTE.items()}
         self.wire: AsyncClient = wire(key, secret, requests_params={"timeout": TIMEOUT_S,
                                                                     "allow_redirects": False})
 
@@ -131,8 +137,10 @@ class Exchange:
         raise AssertionError("tenacity either returns or raises")
 
     async def _once(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
+        await self._turn(endpoint.partition("?")[0])
         try:
             answer: Answer = await call(**params)
+            self.heard(endpoint, answer)
             return answer
         except _Refused as problem:
             if problem.code == -1021 and endpoint != TIME:
@@ -144,6 +152,22 @@ class Exchange:
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
             raise ExchangeUnavailable(endpoint, reason or type(problem).__name__) from None
+
+    async def _turn(self, path: str) -> None:
+        """Wait where asking `path` once more this minute would break its limit."""
+        taken = self.turns.get(path)
+        if taken is None:
+            return
+        while len(taken) == taken.maxlen and (left := taken[0] + MINUTE_S - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+        taken.append(time.monotonic())
+
+    def sapi(self, path: str) -> Callable[..., Awaitable[Any]]:
+        """A signed GET below /sapi/v1 that python-binance has no method for."""
+        async def call(**params: Any) -> Any:
+            return await self.wire._request_margin_api("get", path, signed=True, data=params)
+
+        return call
 
     def _refuse(self, endpoint: str, problem: _Refused) -> Never:
         status, code = problem.status, problem.code

@@ -77,6 +77,28 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         pages.publish(config, account)
 
 
+def look_back(config: Settings, account: str, days: int | None, told: Told, *, dry_run: bool) -> None:
+    """Collect, and read all histories `days` back whatever was read before; `dry_run` lists what that would add."""
+    import asyncio
+    from datetime import timedelta
+
+    from navbook.runner import collecting
+    lookback = timedelta(days=days or config.lookback_days)
+    with locks.hold(config, "collect"):
+        stores.claim(config)
+        with sandbox.for_command(config) as ready:
+            if not dry_run:
+                rows = asyncio.run(collecting.collect(ready, account, lookback))
+                told(f"collect: {rows.get('cash_flows', 0)} flows of the last {lookback.days} days were not known yet. "
+                     f"{_summary(ready, 'collect', account)}")
+                return
+            found = asyncio.run(collecting.unknown_flows(ready, account, lookback))
+    for row in found.iter_rows(named=True):
+        told(f"{row['time']:%Y-%m-%d %H:%M:%S}  {row['account']}  {row['kind']}  {row['amount'].normalize():f} "
+             f"{row['asset']}  {row['status']}  {row['source']}:{row['id']}")
+    told(f"{found.height} flows of the last {lookback.days} days are not known yet; nothing was written.")
+
+
 def _summary(config: Settings, name: str, account: str) -> str:
     """One sentence on what stands in the store or in the published folder now."""
     if name == "publish":

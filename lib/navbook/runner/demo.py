@@ -11,6 +11,7 @@ import polars as pl
 from navbook import schemas
 from navbook.errors import SnapshotIncomplete
 from navbook.runner import collecting, sandbox
+from navbook.runner.harvest import Harvest
 from navbook.runner.sandbox import GRID, Sandbox, World
 from navbook.settings import Settings
 from navbook.store import tables
@@ -55,7 +56,7 @@ async def history(config: Settings, local: Sandbox, world: World, until: datetim
     names = list(config.accounts)
     done = 0
     while done < len(slots):
-        harvest = collecting.Harvest.empty()
+        harvest = Harvest()
         async with collecting.connect(config, names) as collector:
             batch = slots[done:done + BATCH]
             for slot in batch:

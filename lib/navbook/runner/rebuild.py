@@ -39,10 +39,11 @@ def read_facts(config: Settings, as_of: str = "now") -> Facts:
 
 def rules_of(config: Settings, account: str) -> benchmark.Rules:
     """The benchmark that `account` is measured by."""
-    return _rules(OWN_BENCHMARK, config.benchmark_of(account))
+    return rules(OWN_BENCHMARK, config.benchmark_of(account))
 
 
-def _rules(name: str, section: Benchmark) -> benchmark.Rules:
+def rules(name: str, section: Benchmark) -> benchmark.Rules:
+    """A benchmark of the configuration as the fold takes it."""
     when = section.rebalance
     return benchmark.Rules(name=name, weights=section.weights, withdrawal=section.withdrawal,
                            rebalance=(when.weekday, when.hour) if isinstance(when, Rebalance) else None)

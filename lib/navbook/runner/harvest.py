@@ -1,0 +1,39 @@
+"""The fact frames of one or more readings, ready to be appended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from navbook import schemas
+from navbook.exchange.reading import Reading, merged
+from navbook.store import tables
+
+
+@dataclass
+class Harvest:
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)    # by table
+    problems: list[str] = field(default_factory=list)                      # one sentence each
+
+    def add(self, schema: schemas.FrameSchema, frame: pl.DataFrame) -> None:
+        if not frame.is_empty():
+            self.frames.setdefault(schema.name, []).append(frame)
+
+    def take(self, reading: Reading) -> None:
+        """Everything that `reading` brought, the answers word for word among it."""
+        self.problems += reading.told
+        for name, frames in reading.frames.items():
+            for frame in frames:
+                self.add(schemas.FACTS[name], frame)
+        self.add(schemas.RESPONSES, reading.responses)
+
+    def frame(self, schema: schemas.FrameSchema) -> pl.DataFrame:
+        return merged(self.frames.get(schema.name, ()), schema)
+
+    def store(self, location: str) -> dict[str, int]:
+        """Append everything; rows added by table. Snapshots last, since a reader starts from them, and marks after
+        the facts that they speak of."""
+        last = (schemas.HISTORY_MARKS.name, schemas.SNAPSHOTS.name)
+        order = sorted(self.frames, key=lambda name: last.index(name) if name in last else -1)
+        return {name: tables.append(location, schemas.FACTS[name], self.frame(schemas.FACTS[name])) for name in order}
