@@ -16,7 +16,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
 app.add_typer(flows.app, name="flows")
-app.command()(answers.explain)
+for answer in (answers.explain, answers.lifetime, answers.backfill):
+    app.command()(answer)
 
 
 @app.command()
@@ -34,7 +35,7 @@ def demo(candles: Annotated[Path | None, typer.Option(help="A folder of recorded
 
 @app.command()
 def collect(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None,
-            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories this far back again.")] = None,
+            days: Annotated[int | None, typer.Option(min=1, max=3650, help="Read histories so far back again.")] = None,
             dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list flows not known yet.")] = False) -> None:
     """Read every wallet and cash flow of the accounts, and add them to the facts."""
     if days is None and not dry_run:

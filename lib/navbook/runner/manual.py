@@ -16,7 +16,7 @@ from navbook import schemas
 from navbook.compute import manual
 from navbook.compute.flow_list import Standing
 from navbook.errors import SettingsInvalid
-from navbook.exchange import parse
+from navbook.exchange import values
 from navbook.runner import flows, locks, stores
 from navbook.schemas import MANUAL_ENTRIES
 from navbook.settings import Settings
@@ -168,7 +168,7 @@ def _kind(word: str) -> FlowKind | None:
 
 def _positive(text: str, what: str) -> Decimal:
     try:
-        number = parse.amount(text)
+        number = values.amount(text)
     except ValueError as problem:
         raise SettingsInvalid(f"The {what} {problem}; write it like 1234.56.") from None
     if number <= 0:

@@ -10,7 +10,7 @@ from navbook import schemas
 from navbook.compute import valuation
 from navbook.compute.benchmark import Event, Fold
 from navbook.errors import SettingsInvalid
-from navbook.exchange import parse
+from navbook.exchange import values
 from navbook.runner import explain, rebuild
 from navbook.runner.arithmetic import at_price, usd, when
 from navbook.settings import Settings
@@ -37,7 +37,7 @@ def simulate(config: Settings, account: str, asset: str, amount: str, time: str 
     """
     found = explain.moment(config, account, time)
     try:
-        quantity, given = float(parse.amount(amount)), float(parse.amount(price)) if price else None
+        quantity, given = float(values.amount(amount)), float(values.amount(price)) if price else None
     except ValueError as problem:
         raise SettingsInvalid(f"{problem}; write it like 1234.56.") from None
     if not quantity:
