@@ -1,6 +1,7 @@
-"""How fast the local exchange answers, here and now: `python tests/bench_sandbox.py`. The goal is in issue 3.
+"""How fast the local exchange answers, here and now: part of `make bench`, or `python tests/bench_sandbox.py`.
 
-One connection that is kept, one request after the other; the server has a process (and core) of its own.
+Reads: one connection that is kept, one request after the other; the server has a process (and core) of its own.
+Clock: a year in steps of an hour, three accounts with three positions each, stops, profits and a resting order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import time
 from hashlib import sha256
 from hmac import digest
 
-from test_sandbox_support import started
+from test_sandbox_futures_support import Trader
+from test_sandbox_support import DAY, started
 
 REQUESTS = 3000
 READS = {"/api/v3/account": "main", "/sapi/v1/capital/deposit/hisrec": "main", "/fapi/v3/account": "swing"}
@@ -26,6 +28,10 @@ def main() -> None:
         for path, name in READS.items():
             sandbox.spot(name)
             print(f"signed GET {path}: {rate(sandbox, path, name):,.0f} a second (goal: 1,000)")
+    with started() as sandbox:
+        print(f"a year of hourly clock steps: {year(sandbox, 8760):.1f} s (goal: under 30)")
+    with started() as sandbox:
+        print(f"the same year in one step: {year(sandbox, 1):.1f} s")
 
 
 def rate(sandbox, path: str, name: str) -> float:
@@ -44,6 +50,23 @@ def rate(sandbox, path: str, name: str) -> float:
             raise SystemExit(f"{path}: {json.loads(body)}")
     connection.close()
     return REQUESTS / (time.perf_counter() - began)
+
+
+def year(sandbox, steps: int) -> float:
+    """Seconds for a year of the clock in so many steps."""
+    sandbox.control("limits", enforced=False)
+    for name, side in (("a", "BUY"), ("b", "SELL"), ("c", "BUY")):
+        trader = Trader(sandbox, name, usdt="200000")
+        for symbol, quantity in (("BTCUSDT", "0.1"), ("ETHUSDT", "1"), ("SOLUSDT", "5")):
+            trader.market(side, quantity, symbol=symbol)
+        price = float(sandbox.get("/fapi/v1/ticker/price", symbol="BTCUSDT")["price"])
+        trader.algo("SELL", "STOP_MARKET", round(price * 0.2, 1), quantity="0.1", reduceOnly="true")
+        trader.algo("SELL", "TAKE_PROFIT_MARKET", round(price * 4, 1), quantity="0.1", reduceOnly="true")
+        trader.limit("BUY", "0.1", round(price / 50, 2), symbol="ETHUSDT")
+    began = time.perf_counter()
+    for _ in range(steps):
+        trader.wait(365 * DAY // steps)
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from navbook import schemas, settings
@@ -28,4 +29,10 @@ def keep(config: Settings, world: World) -> None:
 
 def rebuilt(config: Settings) -> None:
     """What `navbook benchmark --no-notebook` does."""
-    rebuild.write(config, rebuild.compute(rebuild.read_facts(config), config))
+    rebuild.run(config)
+
+
+def copied(owner: Path, folder: Path) -> Settings:
+    """A copy of the store and the navbook.toml in `owner`, for one test to change."""
+    shutil.copytree(owner, folder, dirs_exist_ok=True)
+    return settings.load(folder / "navbook.toml")

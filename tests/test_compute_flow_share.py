@@ -20,8 +20,7 @@ def journal(*happened: tuple[str, float], prices: list[dict[str, float]] | None 
     events += [Event(time=at(hour), kind=kind, fact=f"{kind}:{hour}", flow_usd=usd)
                for hour, (kind, usd) in enumerate(happened, 1)]
     at_events = prices or [START] * len(happened)
-    return replay("main", RULES, events, {(at(hour), leg): price for hour, then in enumerate(at_events, 1)
-                                          for leg, price in then.items()}, START)
+    return replay("main", RULES, events, {at(hour): then for hour, then in enumerate([START, *at_events])}).journal()
 
 
 def test_a_deposit_is_thinned_by_later_ones_and_bears_its_part_of_withdrawals():

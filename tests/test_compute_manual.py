@@ -35,7 +35,8 @@ def added(hours: float, amount: str, asset: str = "USDT", kind: FlowKind = FlowK
 def worth(world: World, said: pl.DataFrame) -> pl.DataFrame:
     facts = world.facts()
     put_right = manual.applied(facts.cash_flows, said)
-    return manual.by_hand(cash_flows.values(put_right.cash_flows, facts.candles, STABLECOINS), put_right.prices)
+    values = cash_flows.values(cash_flows.counted(put_right.cash_flows), cash_flows.closes(facts.candles), STABLECOINS)
+    return manual.by_hand(values, put_right.prices)
 
 
 def standings(world: World, said: pl.DataFrame = NOTHING, start: float = 0) -> dict[str, tuple[str, str]]:

@@ -333,7 +333,7 @@ def test_empyrical_months(case):
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in read("xirr_cases.json").get("cases", [])])
 def test_xirr(case):
-    """Actual/365, printed to 1e-9 (Excel's to 1e-8); their second root of three cases is none of ours."""
+    """Actual/365, printed to 1e-9 (Excel's to 1e-8); the second root of two cases is none of ours."""
     flows = sorted((date.fromisoformat(day), amount) for day, amount in case["flows"])
     times = np.array([(day - flows[0][0]).days * DAY for day, _ in flows])
     rate = money_weighted(times, np.array([amount for _, amount in flows]))

@@ -52,6 +52,7 @@ def test_two_years_of_days_are_scaled_to_one():
     pytest.param([], [], Figures.__slots__, id="no day"),
     pytest.param([0.01], [0.02], Figures.__slots__, id="one day"),
     pytest.param([0.1] * 9, [0.01, 0.02, -0.01] * 3, ("sharpe", "sortino"), id="the account never varies, nor falls"),
+    pytest.param([0.01, 0.01 + 1e-15] * 5, [0.01, -0.01] * 5, ("sharpe", "sortino"), id="rounding is no deviation"),
     pytest.param([0.01, 0.02, -0.03], [0.0] * 3, ("beta", "up_capture", "down_capture"), id="a benchmark of cash"),
     pytest.param([0.01, 0.02, -0.03], [0.01, 0.02, 0.03], ("down_capture",), id="no down day"),
     pytest.param([0.01, -0.02, 0.03], [-0.01, -0.02, -0.03], ("up_capture",), id="no up day"),

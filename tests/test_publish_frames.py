@@ -137,8 +137,10 @@ def _performance(name: str, history: pl.DataFrame, flows: list[Any]) -> pl.DataF
                     if usd is not None and inside["time"][0] < time <= inside["time"][-1])
         first, last = inside["nav"][0], inside["nav"][-1]
         falls = [float((inside[i] / inside[i].cum_max() - 1).min()) for i in ("twr_index", "benchmark_index")]
-        rows.append((name, "own", period, inside["time"][0], inside["time"][-1], first, last, moved,
-                     last - first - moved, twr, other, twr - other, *falls, 0))
+        rows.append({"account": name, "benchmark": "own", "period": period, "from_time": inside["time"][0],
+                     "to_time": inside["time"][-1], "nav_from": first, "nav_to": last, "flows_usd": moved,
+                     "gain_usd": last - first - moved, "twr": twr, "benchmark_twr": other, "alpha": twr - other,
+                     "max_drawdown": falls[0], "benchmark_max_drawdown": falls[1], "intervals_set_aside": 0})
     return schemas.PERFORMANCE.rows(rows)
 
 

@@ -16,7 +16,7 @@ from navbook.errors import SettingsInvalid
 from navbook.runner import explain
 from navbook.runner.arithmetic import to_the_cent
 from navbook.runner.explain import TablesStale
-from navbook.store import tables
+from navbook.store import rewrite, tables
 from navbook.types import FlowKind
 from stores import configured, keep, rebuilt
 from worlds import START, World, at, only
@@ -142,7 +142,7 @@ def test_tables_that_do_not_answer_for_the_facts(config, tmp_path):
         explain.moment(config, "main")
     assert explain.moment(config, "main", "2026-04-06").time == at(35 * 24)    # the past is still answered
     values = tables.read(config.location, schemas.BENCHMARK_VALUES)
-    tables.replace(config.location, schemas.BENCHMARK_VALUES, values.with_columns(pl.col("value") + 0.02))
+    rewrite.replace(config.location, schemas.BENCHMARK_VALUES, values.with_columns(pl.col("value") + 0.02))
     with pytest.raises(TablesStale, match="but its units come to"):
         explain.moment(config, "main", "2026-04-06")
 

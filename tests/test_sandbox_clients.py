@@ -7,6 +7,7 @@ import re
 import time
 from decimal import Decimal
 
+import ccxt
 import pytest
 from binance import AsyncClient, Client
 from binance.exceptions import BinanceAPIException
@@ -166,7 +167,6 @@ def test_python_binance_reads_everything():
 
 def ccxt_exchange(kind, sandbox, name="swing"):
     """ccxt's `kind`, every address moved to the sandbox."""
-    ccxt = pytest.importorskip("ccxt")
     sandbox.spot(name)
     keys = sandbox.keys[name]
     exchange = getattr(ccxt, kind)({"apiKey": keys["api_key"], "secret": keys["api_secret"], "enableRateLimit": False})

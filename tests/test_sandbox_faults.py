@@ -221,10 +221,16 @@ def test_cleared(sandbox):
     ({"path": "/x", "mode": "meanwhile"}, "call"), ({"path": "/x", "mode": "meanwhile", "call": "POST /nowhere"}, "call"),
     ({"path": "/x", "mode": "meanwhile", "call": "GET /api/v3/time", "account": "nobody"}, "account"),
     ({"path": "/x", "mode": "meanwhile", "call": "GET /api/v3/time", "params": 1}, "params"),
+    ({"path": "/x", "status": 700}, "status"), ({"path": "/x", "status": 204}, "status"),
     ({"path": "/x", "mode": "partial", "fraction": 1}, "fraction"), ({"path": "/x", "mode": "stale", "stale_ms": -1}, "stale_ms"),
 ])
 def test_wrong_faults_name_the_key(sandbox, content, key):
     assert sandbox.control("faults", expect=400, **content)["key"] == key
+
+
+def test_a_method_is_written_as_on_the_wire(sandbox):
+    answer = sandbox.ask("POST", "/sandbox/faults", b'{"path": "/x", "status": 500, "method": "get"}')
+    assert (answer.status, answer.body["key"]) == (400, "method")
 
 
 @pytest.mark.parametrize(("content", "key"), [

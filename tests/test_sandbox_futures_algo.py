@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from test_sandbox_futures_support import BTC, Trader
+from test_sandbox_futures_support import BTC, trader_for
 from test_sandbox_support import DAY, HOUR, MINUTE, running
 
 STOP = {"algoType": "CONDITIONAL", "symbol": BTC, "side": "SELL", "type": "STOP_MARKET", "triggerPrice": "58000", "quantity": "0.01"}
@@ -21,10 +21,7 @@ def sandbox():
 
 @pytest.fixture
 def trader(sandbox, request):
-    """An account of its own at 60 000."""
-    trader = Trader(sandbox, request.node.name.translate(str.maketrans("[]/ :,='\"<>()%+*", "----------------"))[:60])
-    trader.price(60_000)
-    return trader
+    return trader_for(sandbox, request.node.name)
 
 
 def next_minute(trader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import ccxt
 import pytest
 from binance import AsyncClient, Client
 from binance.exceptions import BinanceAPIException
@@ -99,7 +100,6 @@ def test_python_binance_async(trader):
 
 
 def test_ccxt(trader):
-    ccxt = pytest.importorskip("ccxt")
     exchange = ccxt.binanceusdm({**{"apiKey": "alicekey", "secret": "alicesecret"}, "options": {"adjustForTimeDifference": True}})
     for name, url in list(exchange.urls["api"].items()):
         if isinstance(url, str) and ".com" in url:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from test_sandbox_futures_support import BTC, Trader
+from test_sandbox_futures_support import BTC, Trader, trader_for
 from test_sandbox_support import DAY, HOUR, MINUTE, START, running
 
 MARKET = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
@@ -22,10 +22,7 @@ def sandbox():
 
 @pytest.fixture
 def trader(sandbox, request):
-    """An account of its own at 60 000."""
-    trader = Trader(sandbox, request.node.name.translate(str.maketrans("[]/ :,='\"<>()%+*", "----------------"))[:60])
-    trader.price(60_000)
-    return trader
+    return trader_for(sandbox, request.node.name)
 
 
 # -- replies ---------------------------------------------------------------------------------------------------

@@ -75,6 +75,27 @@ def test_recorded_balances_and_errors(trader):
         assert (answer.status, answer.body["code"], answer.body["msg"].replace("than 20 ", "than 100 ")) == (400, theirs["code"], theirs["msg"])
 
 
+def test_the_order_quoted_in_2021():
+    """responses-quoted-from-public-threads: filled in the reply itself, 811 at 1.49490; every field of then is there."""
+    theirs = recorded("responses-quoted-from-public-threads")[0]["payload"]
+    with running("--older-replies") as sandbox:
+        other = Trader(sandbox)
+        other.price(theirs["avgPrice"], theirs["symbol"])
+        ours = other.market("BUY", theirs["origQty"], symbol=theirs["symbol"])
+    assert_same_shape(ours, theirs)
+    same = ("symbol", "status", "timeInForce", "type", "reduceOnly", "closePosition", "side", "positionSide", "workingType", "priceProtect",
+            "origType")
+    assert {key: ours[key] for key in same} == {key: theirs[key] for key in same}
+    assert all(float(ours[key]) == float(theirs[key]) for key in ("avgPrice", "cumQuote", "executedQty", "cumQty", "price", "stopPrice"))
+
+
+def test_the_recorded_refusal_of_a_signature(trader):
+    theirs = next(row["payload"] for row in recorded("futures-testnet-order-log")
+                  if isinstance(row["payload"], dict) and row["payload"].get("code") == -1022)
+    answer = trader.sandbox.ask("POST", f"/fapi/v1/order?timestamp={trader.sandbox.now}&signature={'0' * 64}", headers={"X-MBX-APIKEY": "alicekey"})
+    assert (answer.status, answer.body) == (400, theirs)
+
+
 def test_the_recorded_symbols(trader):
     """Steps, ticks, minima and limits are those of production on 2026-07-03, for every symbol of the generator."""
     theirs = {row["symbol"]: row for row in recorded("fapi-v1-exchangeInfo-2026-07-03")["symbols"]}

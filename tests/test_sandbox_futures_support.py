@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -72,3 +73,10 @@ class Trader:
 
     def income(self, kind: str = "", **more: Any) -> Any:
         return self.ask("GET", "v1/income", limit=1000, **({"incomeType": kind} if kind else {}), **more)
+
+
+def trader_for(sandbox: Sandbox, test: str) -> Trader:
+    """An account of its own for `test`, at 60 000."""
+    trader = Trader(sandbox, re.sub(r"[^A-Za-z0-9_.-]", "-", test)[:60])
+    trader.price(60_000)
+    return trader

@@ -107,7 +107,8 @@ def running(*arguments: str, start: int | None = START) -> Iterator[Sandbox]:
     """A sandbox on a free port whose clock stands at `start`, served by a thread; it ends with the block."""
     options = parser().parse_args(arguments)
     state = world.build_state(world.Options(scenario=options.scenario, seed=options.seed, start=start,
-                                            speed=options.speed, candles=options.candles))
+                                            speed=options.speed, candles=options.candles,
+                                            older_replies=options.older_replies))
     listener = server.bind("127.0.0.1", 0)
     serving = uvicorn.Server(server.config(create_app(state)))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listener]})

@@ -136,6 +136,13 @@ def test_flags_totals_and_answers_agree(sandbox):
         assert opened["/sapi/v1/portfolio/account"] == info["isPortfolioMarginRetailEnabled"] == rights["enablePortfolioMarginTrading"]
         assert sandbox.read(ACCOUNT, name)["uid"] == next(
             row["uid"] for row in sandbox.get("/sandbox/state")["accounts"] if row["name"] == name)
+        if info["isFutureEnabled"]:    # what the account may do; the key may not (apiRestrictions)
+            config, account = sandbox.read("/fapi/v1/accountConfig", name), sandbox.read("/fapi/v2/account", name)
+            assert {key: config[key] for key in config if key.startswith("can")} == {
+                key: account[key] for key in account if key.startswith("can")}
+    sandbox.account("agreesub", master="agree0")
+    listed = sandbox.read("/sapi/v1/sub-account/list", "agree0")["subAccounts"]
+    assert [row["subUserId"] for row in listed] == [sandbox.read(ACCOUNT, "agreesub")["uid"]]
 
 
 def test_the_same_requests_get_the_same_bytes():

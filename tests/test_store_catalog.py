@@ -13,12 +13,14 @@ from polars.testing import assert_frame_equal
 
 import navbook
 from navbook import schemas
-from navbook.store import catalog, tables
+from navbook.store import catalog, rewrite, tables
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ALL = [*schemas.FACTS.values(), *schemas.DERIVED.values()]
 PROMISED = {    # DESIGN.md, "Tables"
     "binance_accounts": {"id", "account_name", "created_at"},
+    "benchmark_configs": {"id", "account_id", "btc_units", "eth_units", "rebalance_day", "rebalance_hour",
+                          "next_rebalance_timestamp", "created_at"},
     "nav_history": {"account_id", "timestamp", "nav", "benchmark_value", "btc_price", "eth_price"},
     "processed_transactions": {"account_id", "transaction_id", "transaction_type", "amount", "timestamp", "status"},
     "account_processing_status": {"account_id"},
@@ -52,7 +54,7 @@ def fill(location: str) -> None:
             tables.append(location, schema, some(schema, seed=seed))
             assert tables.versions(location)[name] == seed
         for schema in schemas.DERIVED.values():
-            tables.replace(location, schema, some(schema, seed=seed))
+            rewrite.replace(location, schema, some(schema, seed=seed))
 
 
 def facts(location: str) -> None:
@@ -65,8 +67,10 @@ def facts(location: str) -> None:
         None, None, START)]))
     tables.append(location, schemas.PRICES, schemas.PRICES.rows([
         (START, "BTCUSDT", Decimal(50_000), START), (START, "ETHUSDT", Decimal(2500), START)]))
-    tables.replace(location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.rows([
+    rewrite.replace(location, schemas.NAV_HISTORY, schemas.NAV_HISTORY.rows([
         ("main", 1, START, "complete", None, 110.0, 100.0, 50_000.0, 2500.0, 1.0, 1.0)]))
+    rewrite.replace(location, schemas.BENCHMARK_CONFIGS, schemas.BENCHMARK_CONFIGS.rows([
+        ("main", 1, "own", '{"BTC": 0.5, "ETH": 0.5}', 0, 12, "benchmark", START, 0.1, 2.0, 0, None, START)]))
 
 
 def test_every_view_shows_what_polars_reads(location):
@@ -121,6 +125,37 @@ def test_the_queries_of_the_first_users_run_as_printed(location):
     assert len(queries) == 2
     for query in queries:
         assert catalog.connect(location).sql(query).columns
+
+
+def test_a_damaged_table_fails_the_queries_that_use_it_and_no_other(location):
+    facts(location)
+    for harm in ("not Parquet", None, "no log"):
+        (file,) = tables.files(location, schemas.CASH_FLOWS) if harm != "no log" else (None,)
+        if harm == "no log":
+            next(Path(location, "facts/cash_flows/_delta_log").glob("*.json")).write_text("{")
+        elif harm:
+            Path(file).write_bytes(harm.encode())
+        else:
+            Path(file).unlink()
+        connection = catalog.connect(location)
+        assert connection.sql("SELECT count(*) FROM prices").pl().item() == 2
+        assert connection.sql("SELECT count(*) FROM binance_accounts").pl().item() == 1
+        for query in ("FROM cash_flows", "SELECT count(*) FROM cash_flows", "FROM processed_transactions"):
+            with pytest.raises(duckdb.Error, match=r"The table cash_flows of .* cannot be read"):
+                connection.sql(query).pl()
+
+
+def test_a_database_file_holds_every_table_and_view(location, tmp_path):
+    fill(location)
+    catalog.export(location, tmp_path / "a 'copy'.duckdb")
+    copied = duckdb.connect(str(tmp_path / "a 'copy'.duckdb"), read_only=True)
+    copied.execute("SET TimeZone = 'UTC'")
+    live = catalog.connect(location)
+    names = {*(schema.name for schema in ALL), *(f"{name}_table" for name in ("nav_history", "benchmark_configs")),
+             *catalog.FAMILIAR}
+    assert {name for name, in copied.sql("SELECT name FROM (SHOW TABLES)").fetchall()} == names
+    for name in names:
+        assert_frame_equal(copied.sql(f'FROM "{name}"').pl(), live.sql(f'FROM "{name}"').pl(), check_row_order=False)
 
 
 def test_a_connection_is_a_moment_and_the_next_one_is_newer(location):

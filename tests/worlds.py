@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 
 from navbook import schemas
-from navbook.runner.rebuild import Facts
+from navbook.compute.books import Facts
 from navbook.types import FlowKind, FlowStatus
 
 START = datetime(2026, 3, 2, tzinfo=UTC)    # a Monday, midnight

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,16 +15,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import (
     capital,
     control,
+    convert,
     dapi,
     earn,
     fapi,
     fapi_account,
     fapi_algo,
+    fapi_batch,
     fapi_history,
     fapi_modes,
     fapi_orders,
     fapi_stream,
     futures_control,
+    futures_data,
     margin,
     moves,
     payments,
@@ -32,7 +36,9 @@ from . import (
     spot,
     spot_account,
     sub_accounts,
+    sub_wallets,
     trades_wire,
+    unused,
 )
 from .endpoints import KEY_ALONE, Endpoint, Served, Weight, served
 from .errors import unknown_path
@@ -59,6 +65,13 @@ PUBLIC: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/api/v3/aggTrades", trades_wire.agg_trades, API, 4),
     ("GET", "/api/v3/trades", trades_wire.trades, API, 25),
     ("GET", "/api/v3/historicalTrades", trades_wire.trades, API, 25),
+    ("GET", "/api/v3/historicalBlockTrades", unused.always([]), API, 25),
+    ("GET", "/api/v3/executionRules", unused.always({"symbolRules": []}), API, 2),
+    ("GET", "/api/v3/referencePrice", unused.always(spot.NO_REFERENCE), API, 2),
+    ("GET", "/api/v3/referencePrice/calculation", unused.always(spot.NO_REFERENCE), API, 2),
+    ("GET", "/sapi/v1/spot/asset/tags", unused.always([]), SAPI_IP, 1),
+    ("GET", "/sapi/v1/spot/open-symbol-list", unused.always([]), SAPI_IP, 100),
+    ("GET", "/sapi/v1/convert/exchangeInfo", convert.pairs, SAPI_IP, 3000),
     ("GET", "/sapi/v1/system/status", sapi.system_status, SAPI_IP, 1),
     ("GET", "/dapi/v1/ping", spot.ping, FAPI, 1),
     ("GET", "/dapi/v1/time", spot.time, FAPI, 1),
@@ -72,6 +85,11 @@ PUBLIC: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/dapi/v1/markPriceKlines", dapi.klines, FAPI, fapi.klines_weight),
     ("GET", "/dapi/v1/fundingRate", dapi.funding_rates, FAPI, 1),
     ("GET", "/dapi/v1/premiumIndex", dapi.premium_index, FAPI, 10),
+    ("GET", "/dapi/v1/premiumIndexKlines", dapi.on_pair(fapi.premium_klines), FAPI, fapi.klines_weight),
+    ("GET", "/dapi/v1/fundingInfo", unused.always([]), FAPI, 1),
+    ("GET", "/dapi/v1/openInterest", dapi.open_interest, FAPI, 1),
+    ("GET", "/dapi/v1/constituents", dapi.on_pair(fapi.constituents), FAPI, 2),
+    ("GET", "/dapi/v1/historicalTrades", dapi.on_pair(trades_wire.futures_trades), FAPI, 20),
     ("GET", "/dapi/v1/ticker/price", dapi.ticker_price, FAPI, fapi.ticker_weight),
     ("GET", "/dapi/v1/ticker/bookTicker", dapi.book_ticker, FAPI, fapi.book_weight),
     ("GET", "/dapi/v1/ticker/24hr", dapi.ticker_24h, FAPI, fapi.day_weight),
@@ -93,6 +111,16 @@ PUBLIC: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/fapi/v1/indexPriceKlines", fapi.index_klines, FAPI, fapi.klines_weight),
     ("GET", "/fapi/v1/openInterest", fapi.open_interest, FAPI, 1),
     ("GET", "/fapi/v1/assetIndex", fapi.asset_index, FAPI, fapi.asset_index_weight),
+    ("GET", "/fapi/v1/premiumIndexKlines", fapi.premium_klines, FAPI, fapi.klines_weight),
+    ("GET", "/fapi/v1/rpiDepth", spot.futures_depth, FAPI, 20),
+    ("GET", "/fapi/v1/constituents", fapi.constituents, FAPI, 2),
+    ("GET", "/fapi/v1/indexInfo", unused.always([]), FAPI, 1),
+    ("GET", "/fapi/v1/insuranceBalance", fapi.insurance_fund, FAPI, 1),
+    ("GET", "/fapi/v1/symbolAdlRisk", fapi.adl_risk, FAPI, 1),
+    ("GET", "/fapi/v1/tradingSchedule", fapi.trading_schedule, FAPI, 5),
+    ("GET", "/fapi/v1/convert/exchangeInfo", convert.pairs, FAPI, 20),
+    *(("GET", f"/futures/data/{name}", read, FAPI, 0) for name, read in futures_data.READS.items()),
+    ("GET", "/futures/data/delivery-price", unused.always([]), FAPI, 0),
     ("GET", "/fapi/v1/fundingRate", fapi.funding_rates, Pool.FUNDING, 1),
     ("GET", "/fapi/v1/fundingInfo", fapi.funding_info, Pool.FUNDING, 1),
 ]
@@ -103,6 +131,9 @@ SIGNED: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/api/v3/order", spot_account.order, API, 4),
     ("GET", "/api/v3/allOrders", spot_account.all_orders, API, 20),
     ("GET", "/api/v3/openOrders", spot_account.nothing, API, spot_account.nothing_weight),
+    ("GET", "/api/v3/orderList", spot_account.no_list, API, 4),
+    ("GET", "/api/v3/order/amendments", spot_account.nothing, API, 4),
+    ("GET", "/api/v3/myFilters", spot_account.my_filters, API, 40),
     ("GET", "/api/v3/openOrderList", spot_account.nothing, API, 6),
     ("GET", "/api/v3/allOrderList", spot_account.nothing, API, 20),
     ("GET", "/api/v3/myAllocations", spot_account.nothing, API, 20),
@@ -122,7 +153,9 @@ SIGNED: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/sapi/v1/asset/transfer", moves.transfers, SAPI_IP, 1),
     ("GET", "/sapi/v1/asset/assetDividend", moves.dividends, SAPI_IP, 10),
     ("GET", "/sapi/v1/asset/dribblet", moves.dust, SAPI_IP, 1),
-    ("GET", "/sapi/v1/convert/tradeFlow", moves.converts, SAPI_UID, 3000),
+    ("GET", "/sapi/v1/convert/tradeFlow", convert.trade_flow, SAPI_UID, 3000),
+    ("GET", "/sapi/v1/convert/assetInfo", convert.precisions, SAPI_IP, 100),
+    ("GET", "/sapi/v1/convert/orderStatus", convert.order_status, SAPI_UID, 100),
     ("GET", "/sapi/v1/bnbBurn", sapi.bnb_burn, SAPI_IP, 1),
     ("GET", "/sapi/v1/capital/config/getall", capital.coins, SAPI_IP, 10),
     ("GET", "/sapi/v1/capital/deposit/hisrec", capital.deposit_history, SAPI_IP, 1),
@@ -157,6 +190,11 @@ SIGNED: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/sapi/v1/margin/borrow-repay", margin.borrow_repay, SAPI_IP, 10),
     ("GET", "/sapi/v1/portfolio/account", sapi.portfolio_account, SAPI_IP, 1),
     ("GET", "/sapi/v2/portfolio/account", sapi.portfolio_account, SAPI_IP, 1),
+    ("GET", "/sapi/v1/portfolio/balance", sapi.not_unified, SAPI_IP, 1),
+    ("GET", "/fapi/v1/pmAccountInfo", sapi.not_unified, FAPI, 5),
+    ("GET", "/dapi/v1/pmAccountInfo", sapi.not_unified, FAPI, 5),
+    *(("GET", path, unused.always(content), SAPI_IP, 1) for path, content in unused.SAPI.items()),
+    *(("GET", path, unused.of_margin(content), SAPI_IP, 10) for path, content in unused.MARGIN.items()),
     ("GET", "/sapi/v1/sub-account/list", sub_accounts.sub_account_list, SAPI_IP, 1),
     ("GET", "/sapi/v1/sub-account/universalTransfer", sub_accounts.universal_transfers, SAPI_IP, 1),
     ("GET", "/sapi/v1/sub-account/sub/transfer/history", sub_accounts.spot_transfers, SAPI_IP, 1),
@@ -164,15 +202,29 @@ SIGNED: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("GET", "/sapi/v1/sub-account/spotSummary", sub_accounts.spot_summary, SAPI_IP, 1),
     ("GET", "/sapi/v3/sub-account/assets", sub_accounts.sub_assets(as_number=True), SAPI_UID, 60),
     ("GET", "/sapi/v4/sub-account/assets", sub_accounts.sub_assets(as_number=False), SAPI_UID, 60),
+    ("GET", "/sapi/v1/sub-account/status", sub_wallets.status, SAPI_IP, 10),
+    ("GET", "/sapi/v1/sub-account/margin/account", sub_wallets.margin_account, SAPI_IP, 10),
+    ("GET", "/sapi/v1/sub-account/margin/accountSummary", sub_wallets.margin_summary, SAPI_IP, 10),
+    ("GET", "/sapi/v2/sub-account/futures/account", sub_wallets.futures_account, SAPI_IP, 1),
+    ("GET", "/sapi/v2/sub-account/futures/accountSummary", sub_wallets.futures_summary, SAPI_IP, 10),
+    ("GET", "/sapi/v2/sub-account/futures/positionRisk", sub_wallets.futures_positions, SAPI_IP, 1),
     ("GET", "/dapi/v1/account", dapi.account, FAPI, 5),
     ("GET", "/dapi/v1/balance", dapi.balance, FAPI, 1),
     ("GET", "/dapi/v1/positionRisk", dapi.position_risk, FAPI, 1),
-    ("GET", "/dapi/v1/positionSide/dual", dapi.position_mode, FAPI, 30),
+    ("GET", "/dapi/v1/positionSide/dual", fapi_modes.position_mode, FAPI, 30),
     ("GET", "/dapi/v1/leverageBracket", dapi.brackets("pair"), FAPI, 1),
     ("GET", "/dapi/v2/leverageBracket", dapi.brackets("symbol"), FAPI, 1),
     ("GET", "/dapi/v1/commissionRate", dapi.commission, FAPI, 20),
     ("GET", "/dapi/v1/income", dapi.nothing, FAPI, 20),
     ("GET", "/dapi/v1/openOrders", dapi.nothing, FAPI, 1),
+    ("GET", "/dapi/v1/order", dapi.no_order, FAPI, 1),
+    ("GET", "/dapi/v1/openOrder", dapi.no_order, FAPI, 1),
+    ("GET", "/dapi/v1/algoOrder", dapi.no_order, FAPI, 1),
+    ("GET", "/dapi/v1/openAlgoOrders", dapi.nothing, FAPI, 1),
+    ("GET", "/dapi/v1/allAlgoOrders", dapi.nothing, FAPI, 5),
+    ("GET", "/dapi/v1/orderAmendment", dapi.nothing, FAPI, 1),
+    ("GET", "/dapi/v1/adlQuantile", dapi.nothing, FAPI, 5),
+    ("GET", "/dapi/v1/positionMargin/history", dapi.nothing, FAPI, 1),
     ("GET", "/dapi/v1/allOrders", dapi.nothing, FAPI, 20),
     ("GET", "/dapi/v1/userTrades", dapi.nothing, FAPI, 20),
     ("GET", "/dapi/v1/forceOrders", dapi.nothing, FAPI, 20),
@@ -212,14 +264,15 @@ FUTURES_ORDERS: list[tuple[str, str, Endpoint, Pool, Weight]] = [
     ("DELETE", "/fapi/v1/order", fapi_orders.cancel_order, FAPI, 1),
     ("POST", "/fapi/v1/order/test", fapi_orders.test_order, FAPI, 0),
     ("DELETE", "/fapi/v1/allOpenOrders", fapi_orders.cancel_all, FAPI, 1),
-    ("POST", "/fapi/v1/batchOrders", fapi_orders.new_batch, FAPI, 0),
-    ("PUT", "/fapi/v1/batchOrders", fapi_orders.modify_batch, FAPI, 0),
-    ("DELETE", "/fapi/v1/batchOrders", fapi_orders.cancel_batch, FAPI, 1),
+    ("POST", "/fapi/v1/batchOrders", fapi_batch.new_batch, FAPI, 0),
+    ("PUT", "/fapi/v1/batchOrders", fapi_batch.modify_batch, FAPI, 0),
+    ("DELETE", "/fapi/v1/batchOrders", fapi_batch.cancel_batch, FAPI, 1),
     ("POST", "/fapi/v1/countdownCancelAll", fapi_orders.countdown, FAPI, 10),
     ("POST", "/fapi/v1/algoOrder", fapi_algo.new_algo, FAPI, 0),
     ("DELETE", "/fapi/v1/algoOrder", fapi_algo.cancel_algo, FAPI, 1),
     ("DELETE", "/fapi/v1/algoOpenOrders", fapi_algo.cancel_all_algos, FAPI, 1),
     ("POST", "/fapi/v1/positionSide/dual", fapi_modes.set_position_mode, FAPI, 1),
+    ("POST", "/dapi/v1/positionSide/dual", fapi_modes.set_position_mode, FAPI, 1),    # one for both families
     ("POST", "/fapi/v1/multiAssetsMargin", fapi_modes.set_asset_mode, FAPI, 1),
     ("POST", "/fapi/v1/leverage", fapi_modes.set_leverage, FAPI, 1),
     ("POST", "/fapi/v1/marginType", fapi_modes.set_margin_type, FAPI, 1),
@@ -275,7 +328,8 @@ class Table(BaseRoute):
         return (Match.FULL, {"endpoint": found}) if found else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["endpoint"](scope, receive, send)
+        with suppress(ClientDisconnect):    # gone before it had said everything: nobody is left to answer
+            await scope["endpoint"](scope, receive, send)
 
 
 def create_app(state: State) -> Starlette:
@@ -285,7 +339,9 @@ def create_app(state: State) -> Starlette:
     state.calls |= {f"{method} {path}": call for method, path, call in CONTROL}
     state.calls |= {f"{method} {path}": endpoint for table, _ in GUARDED for method, path, endpoint, _, _ in table}
     served_calls |= {(method, path): partial(control.answer, state, call) for method, path, call in CONTROL}
-    return Starlette(routes=[Table(served_calls)], exception_handlers={404: no_such_path, 405: no_such_path})
+    app = Starlette(routes=[Table(served_calls)], exception_handlers={404: no_such_path, 405: no_such_path})
+    app.router.redirect_slashes = False    # Binance knows no other spelling of a path
+    return app
 
 
 async def no_such_path(request: Request, error: Exception) -> Response:

@@ -144,6 +144,13 @@ def funding_rates(call: Call) -> list[dict[str, Any]]:
             for time in (times[-limit:] if start is None else times[:limit])]
 
 
+def open_interest(call: Call) -> dict[str, Any]:
+    """In contracts."""
+    symbol = call.text("symbol")
+    pair = _of(call, symbol)
+    return {**_named(pair), "openInterest": "0", "contractType": "PERPETUAL", "time": call.now}
+
+
 def klines(call: Call) -> list[list[Any]]:
     """Volumes in contracts and, where the quote volume would be, in the coin."""
     pair = _of(call, call.params.get("symbol") or call.text("pair"))
@@ -218,11 +225,6 @@ def brackets(key: str) -> Callable[[Call], list[dict[str, Any]]]:
     return answer
 
 
-def position_mode(call: Call) -> dict[str, bool]:
-    _opened(call)
-    return {"dualSidePosition": False}
-
-
 def commission(call: Call) -> dict[str, str]:
     _opened(call)
     call.text("symbol")
@@ -238,5 +240,6 @@ def nothing(call: Call) -> list[Any]:
 
 
 def no_order(call: Call) -> None:
+    """Neither plain nor conditional."""
     _opened(call)
     raise WireError(-2013, "Order does not exist.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from . import futures_data
 from .clock import DAY, HOUR
 from .fapi_wire import contract_named, contracts
 from .futures.contracts import MOST_OPEN_ORDERS, limits_of
@@ -104,16 +105,42 @@ def index_klines(call: Call) -> list[list[Any]]:
 
 def open_interest(call: Call) -> dict[str, Any]:
     """What the accounts here hold, longs alone."""
-    contract, ledger = contract_named(call), call.state.ledger
-    held = [position.amount for name in ledger.accounts
-            for position in ledger.holdings(name, call.now).positions.values() if position.symbol == contract.symbol]
-    total = sum((amount for amount in held if amount > 0), Decimal(0))
-    return {"openInterest": fixed(total, contract.quantity_places), "symbol": contract.symbol, "time": call.now}
+    contract = contract_named(call)
+    held = futures_data.interest(call, contract.symbol, call.now)
+    return {"openInterest": fixed(held, contract.quantity_places), "symbol": contract.symbol, "time": call.now}
 
 
 def mark_klines(call: Call) -> list[list[Any]]:
     """The mark is the one price there is; nothing is traded at it."""
     return [[*row[:5], "0", row[6], "0", row[8], "0", "0", "0"] for row in klines(call)]
+
+
+def premium_klines(call: Call) -> list[list[Any]]:
+    """There is no premium."""
+    return [[row[0], *["0.00000000"] * 4, "0", row[6], "0", row[8], "0", "0", "0"] for row in klines(call)]
+
+
+def constituents(call: Call) -> dict[str, Any]:
+    """The index is the spot price of this exchange alone."""
+    pair = pair_named(call, contract_named(call).symbol)
+    return {"symbol": pair.symbol, "time": call.now, "constituents": [
+        {"exchange": "binance", "symbol": pair.symbol, "price": price_text(call, pair, 8), "weight": "1.00000000"}]}
+
+
+def adl_risk(call: Call) -> Any:
+    """Nobody is deleveraged here."""
+    rows = [{"symbol": pair.symbol, "adlRisk": "low", "updateTime": call.now // HOUR * HOUR} for pair in _asked(call)]
+    return rows[0] if call.params.get("symbol") else rows
+
+
+def insurance_fund(call: Call) -> dict[str, Any]:
+    """The fund takes and gives what it must; nobody counts it."""
+    return {"symbols": [pair.symbol for pair in _asked(call)], "assets": []}
+
+
+def trading_schedule(call: Call) -> dict[str, Any]:
+    """Of contracts on stocks and metals, which do not trade here."""
+    return {"updateTime": call.now // DAY * DAY, "marketSchedules": {}}
 
 
 def ticker_24h(call: Call) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from .fapi_wire import at_least, contract_named, contracts, desk_of
-from .futures.engine import TAKER
+from .futures.matching import TAKER
 from .futures.statement import Statement
 from .ledger import Position
 from .money import ZERO, cut, fixed, plain

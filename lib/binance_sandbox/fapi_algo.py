@@ -5,12 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from .clock import DAY
 from .errors import WireError
-from .fapi_orders import DONE, REHEARSED, week
+from .fapi_orders import DONE, REHEARSED, side_of
+from .fapi_pages import page, visible
 from .fapi_wire import (
-    FORGOTTEN_AFTER_DAYS,
-    UNSEEN_AFTER_DAYS,
     algo_query_row,
     algo_reply,
     algo_row,
@@ -28,9 +26,8 @@ def new_algo(call: Call) -> dict[str, Any]:
     engine, desk = call.state.futures, desk_of(call)
     if call.text("algoType") != "CONDITIONAL":
         raise WireError(-4122, "Invalid algo type.")
-    side, _ = call.text("side"), call.text("type")
-    if side not in ("BUY", "SELL"):
-        raise WireError(-1117, "Invalid side.")
+    side_of(call)
+    call.text("type")
     contract = tradable(call)
     algo = rules.read_algo(call.params, desk, call.account.name, contract.symbol, call.now)
     mark = last = engine.price(contract.symbol)
@@ -93,19 +90,5 @@ def open_algos(call: Call) -> list[dict[str, Any]]:
 def all_algos(call: Call) -> list[dict[str, Any]]:
     """Ascending by id; with algoId from there on, else the newest of the window."""
     contract, desk = contract_named(call), desk_of(call)
-    limit, first = call.limit(500, 1000), call.integer("algoId")
     rows = [algo for algo in desk.algos.values() if algo.symbol == contract.symbol and visible(algo, call)]
-    if first is not None:
-        rows = [algo for algo in rows if algo.id >= first][:limit]
-    else:
-        start, end = week(call)
-        rows = [algo for algo in rows if start <= algo.created <= end]
-        rows = rows[:limit] if call.params.get("startTime") else rows[-limit:]
-    return [algo_row(call.state.futures, algo) for algo in rows]
-
-
-def visible(algo: Algo, call: Call) -> bool:
-    """As for plain orders; what was triggered and filled counts as filled."""
-    lost = algo.status in ("CANCELED", "EXPIRED", "REJECTED")
-    days, since = (UNSEEN_AFTER_DAYS, algo.updated) if lost else (FORGOTTEN_AFTER_DAYS, algo.created)
-    return algo.created <= call.seen and (algo.waiting or call.now - since <= days * DAY)
+    return [algo_row(call.state.futures, algo) for algo in page(call, rows, "algoId")]

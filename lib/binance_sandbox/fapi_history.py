@@ -8,7 +8,7 @@ from typing import Any
 from .clock import DAY
 from .errors import WireError, invalid_value
 from .events import Event, Transfer
-from .fapi_orders import rules_window, week
+from .fapi_pages import rules_window, week
 from .fapi_wire import contract_named, desk_of, income_row, trade_row
 from .futures.model import Income, Trade
 from .ledger import Told

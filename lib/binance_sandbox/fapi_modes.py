@@ -8,7 +8,7 @@ from .errors import WireError, illegal_characters, invalid_value, mandatory
 from .fapi_wire import contract_named, contracts, desk_of
 from .futures import rules
 from .futures.contracts import Bracket, Contract
-from .futures.engine import MAKER, TAKER
+from .futures.matching import MAKER, TAKER
 from .futures.model import Desk
 from .ledger import Holdings
 from .money import ZERO, fixed, plain
@@ -172,8 +172,9 @@ def position_margin_history(call: Call) -> list[dict[str, Any]]:
 
 # -- what is configured ----------------------------------------------------------------------------------------
 def account_config(call: Call) -> dict[str, Any]:
+    """What the account may do, as v2/account says it; what the key may do is apiRestrictions' to tell."""
     desk = desk_of(call)
-    return {"feeTier": 0, "canTrade": call.account.permissions["enableFutures"], "canDeposit": True,
+    return {"feeTier": 0, "canTrade": True, "canDeposit": True,
             "canWithdraw": True, "dualSidePosition": desk.hedge, "updateTime": 0,
             "multiAssetsMargin": desk.multi_assets, "tradeGroupId": -1}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
 from typing import Any
 
 from .clock import DAY
 from .errors import WireError, invalid_value, mandatory
+from .fapi_pages import FORGOTTEN_AFTER_DAYS, page, rules_window, visible, week
 from .fapi_wire import (
-    FORGOTTEN_AFTER_DAYS,
-    UNSEEN_AFTER_DAYS,
     amendment_row,
     as_accepted,
     contract_named,
@@ -29,13 +26,12 @@ from .wire import Call
 
 DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 REHEARSED = ("partial", "expire", "reject")    # faults that befall the order itself
-BATCH = 5
 MATCHES = ("OPPONENT", "OPPONENT_5", "OPPONENT_10", "OPPONENT_20", "QUEUE", "QUEUE_5", "QUEUE_10", "QUEUE_20")
 
 
 def new_order(call: Call) -> dict[str, Any]:
     call.count_order()
-    return _place(call)
+    return place(call)
 
 
 def test_order(call: Call) -> dict[str, Any]:
@@ -44,7 +40,7 @@ def test_order(call: Call) -> dict[str, Any]:
     return {**order_reply(call.state.futures, order), "avgPrice": "0.00000", "cumQuote": "0"}
 
 
-def _place(call: Call) -> dict[str, Any]:
+def place(call: Call) -> dict[str, Any]:
     engine = call.state.futures
     order, _ = _read(call)
     if call.fault and call.fault.mode in REHEARSED:
@@ -61,7 +57,7 @@ def _place(call: Call) -> dict[str, Any]:
 def _read(call: Call) -> tuple[Order, Decimal]:
     """The order that the parameters describe, checked; and the mark price."""
     desk, params = desk_of(call), call.params
-    side, kind = _choice(call, "side", ("BUY", "SELL"), -1117, "Invalid side."), call.text("type")
+    side, kind = side_of(call), call.text("type")
     if kind in CONDITIONAL:
         raise WireError(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints "
                                "instead.")
@@ -100,7 +96,9 @@ def _limit_terms(call: Call, kind: str, side: str, mark: Decimal, tick: Decimal)
             if params.get(name):
                 raise rules.not_required(name)
         return "GTC", ZERO, "NONE"
-    in_force = _choice(call, "timeInForce", rules.TIMES_IN_FORCE, -1115, "Invalid timeInForce.")
+    in_force = call.text("timeInForce")
+    if in_force not in rules.TIMES_IN_FORCE:
+        raise WireError(-1115, "Invalid timeInForce.")
     price = rules.number(params, "price")
     if match == "NONE":
         if price is None:
@@ -114,11 +112,12 @@ def _limit_terms(call: Call, kind: str, side: str, mark: Decimal, tick: Decimal)
     return in_force, mark // tick * tick + behind, match
 
 
-def _choice(call: Call, name: str, allowed: tuple[str, ...], code: int, text: str) -> str:
-    value = call.text(name)
-    if value not in allowed:
-        raise WireError(code, text)
-    return value
+def side_of(call: Call) -> str:
+    """BUY or SELL. Raises -1117."""
+    side = call.text("side")
+    if side not in ("BUY", "SELL"):
+        raise WireError(-1117, "Invalid side.")
+    return side
 
 
 # -- one order -------------------------------------------------------------------------------------------------
@@ -143,9 +142,9 @@ def get_order(call: Call) -> dict[str, Any]:
 
 
 def _priced(call: Call, row: dict[str, Any]) -> dict[str, Any]:
-    """As it is, unless a fault keeps the price back: an avgPrice of zero on a filled order."""
+    """As it is, unless a fault keeps the price back: an avgPrice of zero on a filled order, in every reply."""
     if call.fault and call.fault.mode == "unpriced":
-        row |= {key: "0.00" for key in ("avgPrice", "cumQuote") if key in row}
+        return {**row, "avgPrice": "0.00", "cumQuote": "0.00"}
     return row
 
 
@@ -167,12 +166,12 @@ def cancel_order(call: Call) -> dict[str, Any]:
 def modify_order(call: Call) -> dict[str, Any]:
     """A LIMIT order's quantity and price; both must be sent."""
     call.count_order()
-    return _modify(call)
+    return modify(call)
 
 
-def _modify(call: Call) -> dict[str, Any]:
+def modify(call: Call) -> dict[str, Any]:
     order, engine = _named(call), call.state.futures
-    side = _choice(call, "side", ("BUY", "SELL"), -1117, "Invalid side.")
+    side = side_of(call)
     quantity, price = rules.number(call.params, "quantity"), rules.number(call.params, "price")
     for name, value in (("quantity", quantity), ("price", price)):
         if value is None:
@@ -236,15 +235,8 @@ def all_orders(call: Call) -> list[dict[str, Any]]:
     desk, symbol = desk_of(call), call.params.get("symbol")
     if symbol:
         contract_named(call)
-    limit, first = call.limit(500, 1000), call.integer("orderId")
     rows = [order for order in desk.orders.values() if symbol in (None, "", order.symbol) and visible(order, call)]
-    if first is not None:
-        rows = [order for order in rows if order.id >= first][:limit]
-    else:
-        start, end = week(call)
-        rows = [order for order in rows if start <= order.time <= end]
-        rows = rows[:limit] if call.params.get("startTime") else rows[-limit:]
-    return [history_row(call.state.futures, order) for order in rows]
+    return [history_row(call.state.futures, order) for order in page(call, rows, "orderId")]
 
 
 def force_orders(call: Call) -> list[dict[str, Any]]:
@@ -284,83 +276,3 @@ def countdown(call: Call) -> dict[str, Any]:
         desk.countdowns[contract.symbol] = call.now + time
         call.state.futures.changed = call.now
     return {"symbol": contract.symbol, "countdownTime": str(time)}
-
-
-# -- batches ---------------------------------------------------------------------------------------------------
-def new_batch(call: Call) -> list[dict[str, Any]]:
-    call.count_order(counts=(BATCH, 1))
-    return _batch(call, _place)
-
-
-def modify_batch(call: Call) -> list[dict[str, Any]]:
-    call.count_order(counts=(BATCH, 1))
-    return _batch(call, _modify)
-
-
-def _batch(call: Call, one: Callable[[Call], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each item on its own: an answer, or its error in place of it."""
-    try:
-        items = json.loads(call.text("batchOrders"))
-    except json.JSONDecodeError:
-        items = None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise WireError(-1130, "Data sent for parameter 'batchOrders' is not valid.")
-    if not 1 <= len(items) <= BATCH:
-        raise WireError(-4082, "Invalid number of batch place orders.")
-    return [_alone(call, one, {key: _text(value) for key, value in item.items()}) for item in items]
-
-
-def cancel_batch(call: Call) -> list[dict[str, Any]]:
-    numbers, names = _list(call, "orderIdList"), _list(call, "origClientOrderIdList")
-    if not numbers and not names:
-        raise WireError(-1102, "Param 'origClientOrderIdList' or 'orderIdList' must be sent, but both were empty/null!")
-    wanted = [{"orderId": _text(number)} for number in numbers] or [{"origClientOrderId": name} for name in names]
-    return [_alone(call, cancel_order, {"symbol": call.text("symbol"), **item}) for item in wanted[:10]]
-
-
-def _list(call: Call, name: str) -> list[Any]:
-    try:
-        found = json.loads(call.params.get(name) or "[]")
-    except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, list):
-        raise invalid_value(name)
-    return found
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _alone(call: Call, one: Callable[[Call], dict[str, Any]], params: dict[str, str]) -> dict[str, Any]:
-    item = copy(call)
-    item.params = params
-    try:
-        return one(item)
-    except WireError as error:
-        return {"code": error.code, "msg": error.msg}
-
-
-# -- what is still shown ---------------------------------------------------------------------------------------
-def visible(order: Order, call: Call) -> bool:
-    """Cancelled without a fill: three days; anything: ninety. A stale answer does not know it yet."""
-    lost = order.status in ("CANCELED", "EXPIRED") and not order.executed
-    days = UNSEEN_AFTER_DAYS if lost else FORGOTTEN_AFTER_DAYS
-    since = order.updated if lost else order.time
-    return order.time <= call.seen and (order.open or call.now - since <= days * DAY)
-
-
-def rules_window(days: int) -> WireError:
-    return WireError(-4165, f"Maximum time interval is {days} days.")
-
-
-def week(call: Call) -> tuple[int, int]:
-    """startTime and endTime, at most seven days apart; one of them alone stands for the week that it begins or ends."""
-    start, end = call.integer("startTime"), call.integer("endTime")
-    if start is not None and end is None:
-        end = min(call.now, start + 7 * DAY)
-    last = call.now if end is None else end
-    first = last - 7 * DAY if start is None else start
-    if last - first > 7 * DAY:
-        raise rules_window(7)
-    return first, last

@@ -16,8 +16,6 @@ from .pairs import Pair
 from .prices_wire import pair_named
 from .wire import Call
 
-UNSEEN_AFTER_DAYS, FORGOTTEN_AFTER_DAYS = 3, 90    # without a fill; any
-
 
 def desk_of(call: Call) -> Desk:
     """The caller's orders and settings, unless USDⓈ-M was never opened."""

@@ -7,7 +7,6 @@ finds it as `call.fault`.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +19,8 @@ from .texts import STATUSES, TEXTS, UNAVAILABLE, UNKNOWN_OUTCOME
 ENGINE = ("partial", "expire", "reject", "unpriced")
 MODES = ("error", "html", "truncated", "drop", "delay", "stale", "meanwhile", "unavailable", "unknown", "throttled",
          *ENGINE)
-CALL = re.compile(r"(GET|POST|PUT|DELETE) (/\S+)")
+METHODS = ("GET", "POST", "PUT", "DELETE")
+LAST_STATUS, BODILESS = 599, (204, 205, 304)
 CODES = {401: -2015, 418: -1003, 429: -1003}         # of a status that names none
 RETRY_AFTER = {429: 1, 418: 120}                     # seconds, unless the fault says otherwise
 BY_MODE = {"html": 403, "unavailable": 503, "unknown": 503, "throttled": 503}
@@ -80,7 +80,8 @@ def read_fault(fields: Fields, calls: Collection[str], accounts: Collection[str]
     if mode == "error" and not given:
         raise BadInput("status", "is missing: give a status, a code, a delay_ms or a mode")
     probability = _probability(fields)
-    fault = Fault(path=path, mode=mode, delay_ms=delay, method=fields.optional_text("method"),
+    method = fields.choice("method", METHODS) if "method" in fields else None
+    fault = Fault(path=path, mode=mode, delay_ms=delay, method=method,
                   count=fields.integer("count", 1 if probability == 1 else FOREVER, least=1),
                   skip=fields.integer("skip", 0), probability=probability,
                   executed=fields.flag("executed", default=mode == "drop"),
@@ -96,6 +97,8 @@ def _read_answer(fields: Fields, fault: Fault) -> None:
     code = fields.integer("code", -1008 if fault.mode == "throttled" else 0, least=-100_000)
     busy = 503 if code == -1008 and fault.path.startswith("/fapi") else 400
     fault.status = fields.integer("status", BY_MODE.get(fault.mode, STATUSES.get(code, busy)), least=200)
+    if fault.status > LAST_STATUS or fault.status in BODILESS:
+        raise fields.wrong("status", f"{fault.status} is no status that an answer with a text can have")
     fault.code = code or CODES.get(fault.status, -1000)
     text = {"unavailable": UNAVAILABLE, "unknown": UNKNOWN_OUTCOME}.get(fault.mode) or TEXTS.get(fault.code)
     if fault.code == -1008 and not fault.path.startswith("/fapi"):

@@ -7,8 +7,11 @@ daily close to the next. Cross pairs are the ratio of their two coins, so routes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from zlib import crc32
 
 import numpy as np
@@ -50,6 +53,7 @@ class Generator:
     """A source of candles (see `market.Source`) that never ends and never repeats."""
 
     span: tuple[int, int] | None = None
+    funding: Mapping[str, Mapping[int, Decimal]] = MappingProxyType({})    # `futures.funding` makes them
 
     def __init__(self, seed: int, mood: Mood | None = None, start: int = GENESIS) -> None:
         """mood  of the market from the day of `start` (ms) on"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
@@ -36,6 +37,10 @@ class Source(Protocol):
 
     pairs: dict[str, Pair]
     span: tuple[int, int] | None    # open times of the first and last minute that all recorded symbols share
+
+    @property
+    def funding(self) -> Mapping[str, Mapping[int, Decimal]]:
+        """Recorded rates: symbol -> settlement (ms), ascending -> rate."""
 
     def first(self, symbol: str) -> int: ...
     def rows(self, symbol: str, start: int, end: int) -> Rows: ...

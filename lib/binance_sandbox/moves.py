@@ -1,5 +1,4 @@
-"""`/sapi`: what moves or arises inside an account: transfers, dividends, dust, converts. Source: BINANCE.md
-section 5.4."""
+"""`/sapi`: what moves or arises inside an account: transfers, dividends, dust. Source: BINANCE.md section 5.4."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .clock import DAY
-from .errors import WireError, illegal_characters, invalid_value, mandatory
+from .errors import WireError, illegal_characters, invalid_value
 from .event_fields import read_event
 from .events import Exchange, Gift, Transfer
 from .fields import Fields
@@ -16,7 +15,7 @@ from .money import plain
 from .wire import Call
 
 TRANSFER_DAYS, TRANSFER_BACK = 180, 7
-DIVIDEND_DAYS, CONVERT_DAYS = 180, 30
+DIVIDEND_DAYS = 180
 MOST_DUST = 100
 # The wallets as the transfer types spell them. Simple Earn is no wallet here: it has endpoints of its own.
 SIDES = {"MAIN": "spot", "UMFUTURE": "futures", "CMFUTURE": "coin_futures", "MARGIN": "margin", "FUNDING": "funding",
@@ -120,26 +119,3 @@ def _dribblet(dust: Exchange) -> dict[str, Any]:
               "targetAsset": dust.to_asset}
     return {"operateTime": dust.time, "totalTransferedAmount": amount, "totalServiceChargeAmount": fee,
             "transId": dust.number, "userAssetDribbletDetails": [detail]}
-
-
-def converts(call: Call) -> dict[str, Any]:
-    """Both times are mandatory; newest first."""
-    for name in ("startTime", "endTime"):
-        if call.moment(name) is None:
-            raise mandatory(name)
-    start, end = call.window(CONVERT_DAYS, WireError(-1127, "More than 30 days between startTime and endTime."),
-                             including=True)
-    limit = call.limit(100, 1000)
-    found = [convert for convert in call.state.ledger.of(Exchange, call.account.name, start, min(end, call.seen))
-             if convert.kind == "convert"]
-    return {"list": [_convert(convert) for convert in found[:limit]], "startTime": start, "endTime": end,
-            "limit": limit, "moreData": len(found) > limit}
-
-
-def _convert(convert: Exchange) -> dict[str, Any]:
-    ratio, inverse = ((one / other if other else Decimal(0)) for one, other in (
-        (convert.to_amount, convert.from_amount), (convert.from_amount, convert.to_amount)))
-    return {"quoteId": f"{convert.number:032x}", "orderId": convert.number, "orderStatus": convert.status,
-            "fromAsset": convert.from_asset, "fromAmount": plain(convert.from_amount), "toAsset": convert.to_asset,
-            "toAmount": plain(convert.to_amount), "ratio": plain(round(ratio, 8)),
-            "inverseRatio": plain(round(inverse, 8)), "createTime": convert.time}

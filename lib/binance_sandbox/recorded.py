@@ -18,7 +18,9 @@ import polars as pl
 from .candles import CLOSE, HIGH, LOW, OPEN, OPEN_TIME, Rows, aggregate, no_rows
 from .clock import MINUTE
 from .errors import SandboxError
+from .files import milliseconds, read_csv, text_of
 from .pairs import Pair, pair_of
+from .recorded_funding import Rates, read_rates
 
 FILE_NAME = re.compile(r"([A-Z0-9]+)-1m(?![A-Za-z0-9]).*\.(parquet|csv|zip)|([A-Z0-9]+)-1m\.(parquet|csv|zip)")
 PRICES = ("open", "high", "low", "close")
@@ -26,14 +28,13 @@ DUMP_COLUMNS = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "t
                 "taker_buy_quote", "ignore")
 # The futures dumps have a header and call some columns otherwise.
 DUMP_NAMES = {"count": "trades", "taker_buy_volume": "taker_buy_base", "taker_buy_quote_volume": "taker_buy_quote"}
-MICROSECONDS_FROM = 10**14    # Binance's spot dumps count microseconds since 2025
 
 
 class Recorded:
     """A source of candles (see `market.Source`): exactly those of the files, gaps included."""
 
-    def __init__(self, candles: dict[str, Rows], pairs: dict[str, Pair]) -> None:
-        self._candles, self.pairs = candles, pairs
+    def __init__(self, candles: dict[str, Rows], pairs: dict[str, Pair], funding: Rates) -> None:
+        self._candles, self.pairs, self.funding = candles, pairs, funding
         firsts = [int(rows[0, OPEN_TIME]) for rows in candles.values()]
         lasts = [int(rows[-1, OPEN_TIME]) for rows in candles.values()]
         self.span: tuple[int, int] | None = (max(firsts), min(lasts))    # open times that all symbols share
@@ -75,7 +76,7 @@ def read_folder(folder: Path) -> Recorded:
         raise SandboxError(f"--candles: {folder} holds no SYMBOL-1m*.parquet, .csv or .zip file; "
                            "put 1m candles there or leave --candles out for generated prices.")
     pairs = {symbol: _pair(symbol, paths[0]) for symbol, paths in files.items()}
-    return Recorded({symbol: _candles(paths) for symbol, paths in files.items()}, pairs)
+    return Recorded({symbol: _candles(paths) for symbol, paths in files.items()}, pairs, read_rates(folder))
 
 
 def _pair(symbol: str, file: Path) -> Pair:
@@ -100,41 +101,15 @@ def _candles(files: list[Path]) -> Rows:
 def _read(file: Path) -> pl.DataFrame:
     """One file as float columns in the order of `candles.Rows`."""
     try:
-        frame = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(_text(file))
+        frame = pl.read_parquet(file) if file.suffix == ".parquet" else read_csv(text_of(file), DUMP_COLUMNS)
         frame = frame.rename({name: ours for name, ours in DUMP_NAMES.items() if name in frame.columns})
-        frame = frame.with_columns(open_time=_milliseconds(frame["open_time"]))
+        frame = frame.with_columns(open_time=milliseconds(frame["open_time"]))
         frame = frame.select("open_time", pl.col(*PRICES).cast(pl.Float64), *_volumes(frame))
     except (pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, KeyError, ValueError) as error:
         raise SandboxError(f"--candles: {file.name} is not a candle file ({str(error).splitlines()[0]}); "
                            "see ../shared/data/README.md for its columns, or remove it.") from None
     _check(file, frame.to_numpy())
     return frame
-
-
-def _text(file: Path) -> bytes:
-    """The CSV of a file, be it zipped; a dump's zip holds one."""
-    if file.suffix == ".csv":
-        return file.read_bytes()
-    with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".csv")]
-        if len(names) != 1:
-            raise ValueError(f"holds {len(names)} .csv files instead of one")
-        return archive.read(names[0])
-
-
-def _read_csv(text: bytes) -> pl.DataFrame:
-    if not text[:1].isdigit():
-        return pl.read_csv(text, try_parse_dates=True)
-    frame = pl.read_csv(text, has_header=False)
-    return frame.rename(dict(zip(frame.columns, DUMP_COLUMNS, strict=False)))
-
-
-def _milliseconds(times: pl.Series) -> pl.Series:
-    if times.dtype.is_temporal():
-        return times.dt.epoch("ms").cast(pl.Float64)
-    numbers = times.cast(pl.Int64)
-    return pl.select(pl.when(numbers >= MICROSECONDS_FROM).then(numbers // 1000).otherwise(numbers)
-                     .cast(pl.Float64)).to_series()
 
 
 def _volumes(frame: pl.DataFrame) -> list[pl.Expr]:

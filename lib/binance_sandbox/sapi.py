@@ -59,6 +59,11 @@ def portfolio_account(call: Call) -> dict[str, Any]:
             "totalMarginOpenLoss": "", "updateTime": call.now, "accountType": "PM_1"}
 
 
+def not_unified(call: Call) -> None:
+    """What belongs to unified accounts alone."""
+    raise NOT_UNIFIED
+
+
 def delist_schedule(call: Call) -> list[Any]:
     return []
 

@@ -20,6 +20,7 @@ PLACES = 8    # every price and amount of spot
 MOST_KLINES = 1000
 BOOK_QUANTITIES = ("3.06359000", "1.78648000")    # bid, ask: as recorded on 2026-07-15
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+NO_REFERENCE = WireError(-2043, "This symbol doesn't have a reference price.")
 RATE_LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
@@ -207,14 +208,14 @@ def _symbol(pair: Pair, status: str) -> dict[str, Any]:
         "quoteCommissionPrecision": 8, "orderTypes": ORDER_TYPES, "icebergAllowed": True, "ocoAllowed": True,
         "otoAllowed": True, "opoAllowed": True, "quoteOrderQtyMarketAllowed": True, "allowTrailingStop": True,
         "cancelReplaceAllowed": True, "amendAllowed": True, "pegInstructionsAllowed": True,
-        "isSpotTradingAllowed": status == TRADING, "isMarginTradingAllowed": True, "filters": _filters(pair),
+        "isSpotTradingAllowed": status == TRADING, "isMarginTradingAllowed": True, "filters": filters(pair),
         "permissions": [],
         "permissionSets": [["SPOT", "MARGIN"]], "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
     }
 
 
-def _filters(pair: Pair) -> list[dict[str, Any]]:
+def filters(pair: Pair) -> list[dict[str, Any]]:
     """As recorded for BTCUSDT on 2026-07-03, with the pair's own tick and step."""
     return [
         {"filterType": "PRICE_FILTER", "minPrice": pair.tick, "maxPrice": "1000000.00000000", "tickSize": pair.tick},

@@ -13,7 +13,7 @@ from .errors import WireError
 from .events import Fill
 from .ledger import Amounts
 from .money import ZERO, cut, fixed
-from .spot import RATE_LIMITS, trading_pair
+from .spot import RATE_LIMITS, filters, trading_pair
 from .wire import Call
 
 MORE_THAN_A_DAY = WireError(-1127, "More than 24 hours between startTime and endTime.")
@@ -97,12 +97,21 @@ def nothing(call: Call) -> list[Any]:
     return []
 
 
+def no_list(call: Call) -> None:
+    raise NO_SUCH_ORDER
+
+
 def nothing_weight(params: dict[str, str]) -> int:
     return 6 if params.get("symbol") else 80
 
 
 def order_limits(call: Call) -> list[dict[str, Any]]:
     return [{**limit, "count": 0} for limit in RATE_LIMITS if limit["rateLimitType"] == "ORDERS"]
+
+
+def my_filters(call: Call) -> dict[str, Any]:
+    """The pair's own; the account has none of its own."""
+    return {"exchangeFilters": [], "symbolFilters": filters(trading_pair(call)), "assetFilters": []}
 
 
 def _fills(call: Call) -> list[tuple[int, Fill]]:

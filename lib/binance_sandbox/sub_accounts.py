@@ -23,10 +23,10 @@ IN, OUT = 1, 2
 def sub_account_list(call: Call) -> dict[str, Any]:
     """The caller's sub-accounts; none for an account that has none."""
     email = call.params.get("email")
-    subs = [account for account in _subs(call) if email in (None, "", account.email)]
+    found = [account for account in subs(call) if email in (None, "", account.email)]
     size = call.limit(10, 200)
     page = call.limit(1, 10**9, name="page")
-    return {"subAccounts": [_sub_account(account) for account in subs[(page - 1) * size:page * size]]}
+    return {"subAccounts": [_sub_account(account) for account in found[(page - 1) * size:page * size]]}
 
 
 def _sub_account(account: Account) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def _sub_account(account: Account) -> dict[str, Any]:
 
 def universal_transfers(call: Call) -> dict[str, Any]:
     """Transfers from one account of the family (by default the master) or, with toEmail, to one; newest first."""
-    _subs(call)    # refuses a sub-account's key
+    subs(call)    # refuses a sub-account's key
     sender, receiver = call.params.get("fromEmail"), call.params.get("toEmail")
     if sender and receiver:
         raise WireError(-1128, "Combination of optional parameters invalid.")
@@ -64,8 +64,8 @@ def _universal_transfer(call: Call, transfer: Transfer) -> dict[str, Any]:
 
 def universal_transfer(call: Call) -> dict[str, Any]:
     """Move an asset between two accounts of the family, now; who is not named is the master."""
-    _subs(call)
-    sender, receiver = (_member(call, name) for name in ("fromEmail", "toEmail"))
+    subs(call)
+    sender, receiver = (member(call, name) for name in ("fromEmail", "toEmail"))
     wallets = [_wallet(call, name) for name in ("fromAccountType", "toAccountType")]
     if (sender, wallets[0]) == (receiver, wallets[1]):
         raise WireError(-9000, "The two accounts of a transfer must differ.")
@@ -76,10 +76,10 @@ def universal_transfer(call: Call) -> dict[str, Any]:
     return {"tranId": number, "clientTranId": client_id or ""}
 
 
-def _member(call: Call, name: str) -> str:
+def member(call: Call, name: str) -> str:
     """The account of the family whose email a parameter gives, else the master."""
     email = call.params.get(name)
-    for account in (call.account, *_subs(call)):
+    for account in (call.account, *subs(call)):
         if email in (None, "", account.email):
             return account.name
     raise WireError(-12001, "Sub-account does not exist.")
@@ -95,7 +95,7 @@ def _wallet(call: Call, name: str) -> str:
 
 def spot_transfers(call: Call) -> list[dict[str, Any]]:
     """Transfers from spot to spot; newest first."""
-    _subs(call)
+    subs(call)
     sender, receiver = call.params.get("fromEmail"), call.params.get("toEmail")
     if sender and receiver:
         raise WireError(-1128, "Combination of optional parameters invalid.")
@@ -112,10 +112,10 @@ def spot_transfers(call: Call) -> list[dict[str, Any]]:
 
 def spot_summary(call: Call) -> dict[str, Any]:
     """What the master and its sub-accounts hold on spot, in BTC."""
-    subs = _subs(call)
+    family = subs(call)
     worth = {account.name: wallet_value(call.market, call.state.ledger.holdings(account.name, call.seen), "spot", "BTC",
-                                        call.seen) for account in (call.account, *subs)}
-    rows = [{"email": account.email, "totalAsset": fixed(worth[account.name])} for account in subs
+                                        call.seen) for account in (call.account, *family)}
+    rows = [{"email": account.email, "totalAsset": fixed(worth[account.name])} for account in family
             if call.params.get("email") in (None, "", account.email)]
     return {"totalCount": len(rows), "masterAccountTotalAsset": fixed(worth[call.account.name]),
             "spotSubUserAssetBtcVoList": call.page(rows, 10, 20, size="size", current="page")}
@@ -125,7 +125,7 @@ def sub_assets(as_number: bool) -> Callable[[Call], dict[str, Any]]:
     """A sub-account's spot assets; v3 tells them as numbers, v4 as text."""
     def answer(call: Call) -> dict[str, Any]:
         call.text("email")
-        name = _member(call, "email")
+        name = member(call, "email")
         write: Callable[[Decimal], Any] = float if as_number else plain
         wallet = held(call.state.ledger.holdings(name, call.seen), "spot")
         return {"balances": [{"freeze": write(ZERO), "withdrawing": write(amounts.withdrawing), "asset": asset,
@@ -162,7 +162,8 @@ def _sub_transfer(call: Call, transfer: Transfer, direction: int) -> dict[str, A
     }
 
 
-def _subs(call: Call) -> list[Account]:
+def subs(call: Call) -> list[Account]:
+    """The caller's sub-accounts. Raises for a sub-account's own key."""
     if call.account.master is not None:
         raise master_only()
     return [account for account in call.state.ledger.accounts.values() if account.master == call.account.name]

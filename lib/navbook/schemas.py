@@ -27,13 +27,18 @@ class FrameSchema:
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `frame` with its columns in order, or raise `SchemaMismatch` or `KeyRepeated`."""
+        whole = self.shaped(frame)
+        if frame.height > 1 and frame.select(pl.struct(self.key).is_duplicated().any()).item():
+            repeated = frame.filter(pl.struct(self.key).is_duplicated())
+            raise KeyRepeated(self.name, self.key, repeated.select(self.key).row(0))
+        return whole
+
+    def shaped(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` with its columns in order, or raise `SchemaMismatch`; its keys may repeat."""
         names = {*self.columns, *frame.columns}
         if wrong := {name: (frame.schema.get(name, "missing"), self.columns.get(name, "in the schema"))
                      for name in sorted(names) if frame.schema.get(name) != self.columns.get(name)}:
             raise SchemaMismatch(self.name, wrong)
-        if frame.height > 1 and frame.select(pl.struct(self.key).is_duplicated().any()).item():
-            repeated = frame.filter(pl.struct(self.key).is_duplicated())
-            raise KeyRepeated(self.name, self.key, repeated.select(self.key).row(0))
         ordered = list(self.columns)
         return frame if frame.columns == ordered else frame.select(ordered)
 
@@ -116,7 +121,9 @@ MANUAL_ENTRIES = fact("manual_entries", ("id",),
 FEE_PAYMENTS = fact("fee_payments", ("account", "id"),
                     "what became of fees that were due",
                     account=pl.String(), id=pl.String(), period=pl.String(), action=pl.String(),    # types.FeeAction
-                    time=TIME, amount_usd=AMOUNT, tx_id=pl.String(), note=pl.String(), revoked=pl.Boolean())
+                    time=TIME, amount_usd=AMOUNT,
+                    rate=pl.Float64(),              # that of the fee when this was recorded: agreed on
+                    tx_id=pl.String(), note=pl.String(), revoked=pl.Boolean())
 CLOSINGS = fact("closings", ("account", "benchmark", "month"),
                 "the figures of a month as they were when it was closed",
                 account=pl.String(), benchmark=pl.String(), month=pl.String(), from_time=TIME, to_time=TIME,
@@ -205,21 +212,31 @@ BRIDGE = derived("bridge", ("account", "period"),
                  residual_usd=pl.Float64(), nav_to=pl.Float64())
 FEES = derived("fees", ("account", "period"),
                "the performance fee of each fee period, above the high-water mark and ahead of the benchmark",
-               account=pl.String(), period=pl.String(), from_time=TIME, to_time=TIME, nav=pl.Float64(),
+               account=pl.String(), period=pl.String(),    # named after its start: 2026-06, 2026-06-30, 2026-06-30T23
+               from_time=TIME, to_time=TIME,           # when it begins and falls due, not when snapshots were taken
+               final=pl.Boolean(),                     # something was collected at its end or later; else it runs
+               settled_at=TIME,                        # its last complete snapshot, which nav and mark are of
+               nav=pl.Float64(),
                mark_before=pl.Float64(), mark_after=pl.Float64(),    # the high-water mark, flows followed
-               alpha=pl.Float64(), rate=pl.Float64(), fee_usd=pl.Float64(),
+               alpha=pl.Float64(), rate=pl.Float64(),
+               fee_usd=pl.Float64(),                   # null: not known. Of a running period: so far, not due
                reason=pl.String(),                     # why there is none
                collected_usd=pl.Float64(), waived_usd=pl.Float64(), adjusted_usd=pl.Float64(),
-               pending_usd=pl.Float64())
+               pending_usd=pl.Float64())               # due + adjusted - collected - waived; null: not known
 GROUP_HISTORY = derived("group_history", ("account", "time"),
                         "net asset value of each group (its name stands in account); null when a member's is",
                         account=pl.String(), time=TIME, grade=pl.String(), reason=pl.String(), members=pl.Int64(),
                         nav=pl.Float64(), benchmark_value=pl.Float64(), twr_index=pl.Float64(),
                         benchmark_index=pl.Float64())
+RESTATEMENTS = derived("restatements", ("account", "benchmark", "month", "figure"),
+                       "figures of closed months that are others now; now is null where there is none any more",
+                       account=pl.String(), benchmark=pl.String(), month=pl.String(), figure=pl.String(),
+                       closed=pl.Float64(), now=pl.Float64(), difference=pl.Float64())
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
     CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
-    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY)}
+    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS)}
+TABLES = {**FACTS, **DERIVED}

@@ -196,8 +196,8 @@ class Settings(BaseSettings):
         return list(self.accounts) if account == "all" else [account]
 
     def benchmark_of(self, account: str) -> Benchmark:
-        own = self.accounts[account].benchmark if account in self.accounts else None
-        return own or self.benchmark
+        section = self.accounts.get(account) or self.groups.get(account)
+        return (section and section.benchmark) or self.benchmark
 
 
 def load(file: Path | str | None = None) -> Settings:

@@ -6,7 +6,8 @@
     statement   an account's margins at one moment
     funding     rates and times
     scan        the first minute in which anything could happen
-    engine      runs the clock: prices, triggers, fills, funding, liquidation, expiry
+    matching    what happens at one moment: fills, triggers, expiry, payment of funding, liquidation
+    engine      runs the clock and the prices, and says what is met on their way
     rules       what Binance refuses, with its codes
 
 Sources: BINANCE.md sections 6 to 8 and 13; DESIGN.md, "binance_sandbox" and "Intrabar rule".

@@ -61,6 +61,15 @@ class Order:
     def open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def placed(self) -> int:
+        return self.time
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended without a fill."""
+        return self.status in ("CANCELED", "EXPIRED") and not self.executed
+
     def marketable(self, price: Decimal) -> bool:
         """Whether it trades where the price is."""
         return self.type == "MARKET" or (price <= self.price if self.side == "BUY" else price >= self.price)
@@ -124,6 +133,15 @@ class Algo:
     @property
     def waiting(self) -> bool:
         return self.status in ("NEW", "TRIGGERING")
+
+    @property
+    def placed(self) -> int:
+        return self.created
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended without a fill; what was triggered and filled counts as filled."""
+        return self.status in ("CANCELED", "EXPIRED", "REJECTED")
 
     @property
     def rises(self) -> bool:

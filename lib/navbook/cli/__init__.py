@@ -8,16 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import answers, flows
+from navbook.cli import answers, closing, export, fees, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-app.add_typer(flows.app, name="flows")
-for answer in (answers.explain, answers.lifetime, answers.backfill):
-    app.command()(answer)
+for family in (flows, fees, export):
+    app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
+for command in (answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset, upkeep.delete,
+                upkeep.replay, upkeep.check):
+    app.command()(command)
 
 
 @app.command()
@@ -85,8 +87,17 @@ def dashboards(host: str = "127.0.0.1", port: int = 8866, config: Config = None)
 def sql(query: str, output: Output = Format.TABLE, config: Config = None) -> None:
     """Ask the store in SQL (DuckDB). Tables: see the README."""
     from navbook import settings
-    from navbook.runner import commands
-    typer.echo(commands.sql(settings.load(config), query, output.value), nl=False)
+    from navbook.runner import queries
+    typer.echo(queries.sql(settings.load(config), query, output.value), nl=False)
+
+
+@app.command()
+def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is wrong.")] = False,
+           config: Config = None) -> None:
+    """Work the derived tables out again from the facts and compare them with what is stored."""
+    from navbook import settings
+    from navbook.runner import verify
+    verify.verify_tables(settings.load(config), typer.echo, fix=fix)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

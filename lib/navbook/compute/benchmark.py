@@ -8,17 +8,21 @@ Pure; prices come in, nothing is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+import numpy as np
 import polars as pl
 
-from navbook.errors import PriceMissing
-from navbook.schemas import BENCHMARK_JOURNAL, BENCHMARK_VALUES
+from navbook.compute.arrays import FloatArray, IntArray, floats, microseconds
+from navbook.schemas import BENCHMARK_JOURNAL
 
 WEEK = timedelta(days=7)
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Prices = Mapping[str, float]    # asset -> USD
 
 
@@ -43,41 +47,70 @@ class Event:
     nav_before: float | None = None        # the account's NAV just before: what a share is a share of
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of units: at `prices`, from `units_before` worth `before` to `units` worth `after`, by leg."""
+
+    event: Event
+    prices: tuple[float, ...]
+    units_before: tuple[float, ...]
+    units: tuple[float, ...]
+    before: float
+    after: float
+    warning: str | None
+
+
 @dataclass
 class Fold:
-    """Units so far, and the journal that led to them."""
+    """Units so far, and the steps that led to them."""
 
     account: str
     rules: Rules
-    units: dict[str, float] = field(default_factory=dict)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    step: int = 0
+    steps: list[Step] = field(default_factory=list)
+    stopped_at: datetime | None = None    # the first event without a price: nothing is known from there on
+
+    @property
+    def units(self) -> dict[str, float]:
+        held = self.steps[-1].units if self.steps else (0.0,) * len(self.rules.weights)
+        return dict(zip(self.rules.weights, held, strict=True))
 
     def apply(self, event: Event, prices: Prices) -> None:
         """Change the units as `event` says, at `prices` of its time."""
-        before = dict(self.units) or dict.fromkeys(self.rules.weights, 0.0)
-        value = sum(before[leg] * prices[leg] for leg in before)
-        self.units, warning = self._units_after(event, before, value, prices)
-        after = sum(self.units[leg] * prices[leg] for leg in self.units)
-        self.rows += [(self.account, self.rules.name, event.time, self.step, event.kind, event.fact, leg,
-                       prices[leg], before[leg], self.units[leg], event.flow_usd, value, after, warning)
-                      for leg in self.rules.weights]
-        self.step += 1
+        before = self.units
+        after, warning = units_after(self.rules, event, before, prices)
+        self.steps.append(Step(event, tuple(prices[leg] for leg in before), tuple(before.values()),
+                               tuple(after.values()), worth(before, prices), worth(after, prices), warning))
 
-    def _units_after(self, event: Event, before: dict[str, float], value: float,
-                     prices: Prices) -> tuple[dict[str, float], str | None]:
-        bought = {leg: weight / prices[leg] for leg, weight in self.rules.weights.items()}    # for one dollar
-        match event.kind:
-            case "init" | "deposit":
-                return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
-            case "rebalance":
-                return {leg: value * bought[leg] for leg in before}, None
-            case "withdrawal":
-                whole = value if self.rules.withdrawal == "benchmark" else event.nav_before or 0.0
-                kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
-                warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
-                return ({leg: units * kept for leg, units in before.items()},
-                        warning if -event.flow_usd > value * (1 + 1e-9) else None)
+    def journal(self) -> pl.DataFrame:
+        """BENCHMARK_JOURNAL: a row for each leg of each step."""
+        rows = [(self.account, self.rules.name, step.event.time, number, step.event.kind, step.event.fact, leg,
+                 *by_leg, step.event.flow_usd, step.before, step.after, step.warning)
+                for number, step in enumerate(self.steps)
+                for leg, *by_leg in zip(self.rules.weights, step.prices, step.units_before, step.units, strict=True)]
+        return BENCHMARK_JOURNAL.check(pl.DataFrame(rows, schema=BENCHMARK_JOURNAL.columns, orient="row"))
+
+
+def units_after(rules: Rules, event: Event, before: Mapping[str, float],
+                prices: Prices) -> tuple[dict[str, float], str | None]:
+    """The units of each leg after `event`, at `prices` of its time; and a warning where more left than there was."""
+    bought = {leg: weight / prices[leg] for leg, weight in rules.weights.items()}    # for one dollar
+    value = worth(before, prices)
+    match event.kind:
+        case "init" | "deposit":
+            return {leg: before[leg] + event.flow_usd * bought[leg] for leg in before}, None
+        case "rebalance":
+            return {leg: value * bought[leg] for leg in before}, None
+        case "withdrawal":
+            whole = value if rules.withdrawal == "benchmark" else event.nav_before or 0.0
+            kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
+            warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
+            return ({leg: units * kept for leg, units in before.items()},
+                    warning if -event.flow_usd > value * (1 + 1e-9) else None)
+
+
+def worth(units: Mapping[str, float], prices: Prices) -> float:
+    """Units times prices, summed over the legs."""
+    return sum(held * prices[leg] for leg, held in units.items())
 
 
 def rebalances(rules: Rules, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -105,7 +138,8 @@ def events(rules: Rules, navs: pl.DataFrame, flows: pl.DataFrame) -> list[Event]
     start, first_nav = navs.row(0)
     last = navs["time"][-1]
     init = Event(time=start, kind="init", fact="snapshot", flow_usd=max(first_nav, 0.0))
-    moved = flows.filter(pl.col("time") > start, pl.col("time") <= last).drop_nulls("value_usd").sort("time", "id")
+    moved = (flows.filter(pl.col("time") > start, pl.col("time") <= last).drop_nulls("value_usd")
+             .sort("time", "id", "source"))
     changes = [Event(time=time, kind="deposit" if usd > 0 else "withdrawal", fact=f"{source}:{flow_id}",
                      flow_usd=usd, nav_before=nav)
                for (time, source, flow_id, usd), nav in zip(
@@ -121,53 +155,106 @@ def navs_before(navs: pl.DataFrame, flows: pl.DataFrame) -> list[float]:
     Both frames are sorted by time, flows [time, value_usd] by (time, id). A flow at the very instant of
     a snapshot is part of that snapshot.
     """
-    known = (flows.select("time", "value_usd").with_row_index("row").sort("time")
-             .join_asof(navs.select("time", "nav", snapshot="time"), on="time", strategy="backward",
-                        allow_exact_matches=False))
-    since = pl.col("value_usd").cum_sum().over("snapshot") - pl.col("value_usd")
-    return known.with_columns(before=pl.col("nav") + since).sort("row")["before"].to_list()
+    values = floats(flows["value_usd"])
+    snapshot = microseconds(navs["time"]).searchsorted(microseconds(flows["time"])) - 1
+    before = np.concatenate([[0.0], np.cumsum(values)])[:-1]
+    first_since = np.searchsorted(snapshot, snapshot)    # of each flow, the first one after the same snapshot
+    return [float(nav) for nav in floats(navs["nav"])[snapshot] + before - before[first_since]]
 
 
-def replay(account: str, rules: Rules, happened: Iterable[Event], prices: Mapping[tuple[datetime, str], float],
-           start_prices: Prices) -> pl.DataFrame:
-    """BENCHMARK_JOURNAL of one account and benchmark: the fold of `happened`.
-
-    prices        p(t) in USD by (time, asset), for every event but the first
-    start_prices  what the first snapshot was priced with, by asset
-
-    Raises `PriceMissing` naming the leg and the time.
-    """
+def replay(account: str, rules: Rules, happened: Sequence[Event], prices: Mapping[datetime, Prices]) -> Fold:
+    """The fold of `happened`, at `prices` of each event. It ends before the first event that lacks a leg's price."""
     fold = Fold(account, rules)
     for event in happened:
-        if event.kind == "init":
-            at = {leg: start_prices.get(leg) for leg in rules.weights}
-        else:
-            at = {leg: prices.get((event.time, leg)) for leg in rules.weights}
-        if missing := sorted(leg for leg, price in at.items() if price is None):
-            raise PriceMissing(f"{account}: no price of {', '.join(missing)} at {event.time:%Y-%m-%d %H:%M} UTC for "
-                               f"the benchmark {rules.name}; run navbook collect, which fetches it.")
-        fold.apply(event, {leg: price for leg, price in at.items() if price is not None})
-    return BENCHMARK_JOURNAL.check(pl.DataFrame(fold.rows, schema=BENCHMARK_JOURNAL.columns, orient="row"))
+        at = prices[event.time]
+        if any(leg not in at for leg in rules.weights):
+            fold.stopped_at = event.time
+            break
+        fold.apply(event, at)
+    return fold
 
 
-def values(journal: pl.DataFrame, leg_prices: pl.DataFrame) -> pl.DataFrame:
-    """BENCHMARK_VALUES: units held at each time of `leg_prices` times the price there.
+def standing(fold: Fold, account_id: int, until: datetime | None) -> dict[str, object]:
+    """A row of BENCHMARK_CONFIGS: the rules of a benchmark, its units, and its last and next rebalance.
 
-    journal     BENCHMARK_JOURNAL
-    leg_prices  [account, time, asset, price]  every leg at every counted snapshot, in USD
-
-    Raises `PriceMissing` when a leg has no price at a counted snapshot.
+    until  the last counted snapshot; None: there is none yet
     """
-    legs = journal.select("account", "benchmark", "asset").unique()
-    last = (journal.sort("time", "step").unique(["account", "benchmark", "asset", "time"], keep="last",
-                                                maintain_order=True)
-            .select("account", "benchmark", "asset", "time", "units_after"))
-    held = (leg_prices.join(legs, on=["account", "asset"]).sort("time")
-            .join_asof(last.sort("time"), on="time", by=["account", "benchmark", "asset"], check_sortedness=False)
-            .drop_nulls("units_after"))
-    if gaps := held.filter(pl.col("price").is_null()).select("asset", "time").head(1).rows():
-        asset, time = gaps[0]
-        raise PriceMissing(f"The snapshot of {time:%Y-%m-%d %H:%M:%S} UTC holds no price of {asset}.")
-    return BENCHMARK_VALUES.check(
-        held.group_by("account", "benchmark", "time").agg(value=(pl.col("units_after") * pl.col("price")).sum())
-        .sort(BENCHMARK_VALUES.key))
+    rules, held = fold.rules, fold.units
+    done = [step.event.time for step in fold.steps if step.event.kind == "rebalance"]
+    due = rebalances(rules, until, until + 2 * WEEK) if until else iter(())
+    day, hour = rules.rebalance or (None, None)
+    return {"account": fold.account, "account_id": account_id, "benchmark": rules.name,
+            "weights": json.dumps(dict(rules.weights)), "rebalance_day": day, "rebalance_hour": hour,
+            "withdrawal": rules.withdrawal, "initialized_at": fold.steps[0].event.time if fold.steps else None,
+            "btc_units": held.get("BTC", 0.0), "eth_units": held.get("ETH", 0.0), "rebalance_count": len(done),
+            "last_rebalance_timestamp": done[-1] if done else None, "next_rebalance_timestamp": next(due, None)}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a benchmark was worth at counted snapshots: NaN where it is not known.
+
+    `growth` is its value with every deposit and withdrawal taken out: the ratio of two of its entries is
+    the return between them.
+    """
+
+    value: FloatArray
+    growth: FloatArray
+    event_times: IntArray       # microseconds
+    event_growth: FloatArray    # just before each event
+
+
+def line(fold: Fold, navs: pl.DataFrame, leg_prices: Mapping[str, FloatArray]) -> Line:
+    """Values and growth of a benchmark at the snapshots of `navs` [time, …], sorted.
+
+    leg_prices  of each leg at each snapshot, NaN where unknown
+    """
+    times = microseconds(navs["time"])
+    legs = list(fold.rules.weights)
+    prices = np.array([leg_prices[leg] for leg in legs])
+    if not fold.steps:
+        unknown = np.full(len(times), np.nan)
+        return Line(unknown, unknown, np.array([], np.int64), np.array([]))
+    at = np.array([_microseconds(step.event.time) for step in fold.steps])
+    last = at.searchsorted(times, side="right") - 1     # the step whose units are held at each snapshot
+    value = (np.array([step.units for step in fold.steps]).T[:, last] * prices).sum(axis=0)
+    if fold.stopped_at is not None:
+        value[times >= _microseconds(fold.stopped_at)] = np.nan
+    if all(step.after > 0 for step in fold.steps):
+        kept = np.cumprod([1.0, *(step.before / step.after for step in fold.steps[1:])])
+        before = np.array([fold.steps[0].after, *(step.before for step in fold.steps[1:])])
+        return Line(value, value * kept[last], at, before * np.concatenate([[1.0], kept[:-1]]))
+    return Line(value, *_shadowed(fold, times, value, prices))
+
+
+def _shadowed(fold: Fold, times: IntArray, value: FloatArray,
+              prices: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Growth, event times and the growth before each event, of a benchmark that holds nothing at times.
+
+    Then it moves like its target weights, bought at the last event.
+    """
+    weights = np.array(list(fold.rules.weights.values()))
+    growth = np.full(len(times), np.nan)
+    index, step = 1.0, 0
+    events = [(_microseconds(fold.steps[0].event.time), 1.0)]
+    held, bought = fold.steps[0].after, np.array(fold.steps[0].prices)
+    shadow = 1.0
+    for at, (now, worth) in enumerate(zip(times, value, strict=True)):
+        while step + 1 < len(fold.steps) and _microseconds(fold.steps[step + 1].event.time) <= now:
+            step += 1
+            this = fold.steps[step]
+            paid = np.array(this.prices)
+            index *= this.before / held if held > 0 else float(weights @ (paid / bought)) / shadow
+            held, bought, shadow = this.after, paid, 1.0
+            events.append((_microseconds(this.event.time), index))
+        if np.isnan(worth) or np.isnan(prices[:, at]).any():
+            continue
+        grown = float(weights @ (prices[:, at] / bought))
+        index *= worth / held if held > 0 else grown / shadow
+        held, shadow = float(worth), grown
+        growth[at] = index
+    return growth, np.array([time for time, _ in events]), np.array([grown for _, grown in events])
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - EPOCH) // MICROSECOND

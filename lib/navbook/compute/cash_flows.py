@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
 from navbook.compute import valuation
-from navbook.schemas import FLOW_VALUES
+from navbook.schemas import FLOW_VALUES, TIME
 from navbook.types import FlowKind, FlowStatus
 
 SAME_MOVEMENT = timedelta(minutes=2)    # two endpoints list one movement at most this far apart
 MINUTE = timedelta(minutes=1)
+SPECIFIC = ("sub_transfer", "pay")      # sources that know more of a movement than the deposits and withdrawals do
 LAST_OF_HOUR = timedelta(minutes=59)
+Row = Mapping[str, Any]
 
 
 def counted(cash_flows: pl.DataFrame) -> pl.DataFrame:
     """The flows of CASH_FLOWS that happened, one row a movement, with `quantity` (signed, float).
 
-    A transfer with a sub-account may stand among the deposits or withdrawals too, as internal: such a
-    row is dropped when a sub_transfer of the same account, asset and direction has its transaction id,
-    or its amount within two minutes. Each sub_transfer takes away one row at most.
+    What came from or went to another Binance account may stand among the deposits or withdrawals too, as
+    internal: such a row is dropped when a transfer with a sub-account or a payment of the same account,
+    asset and direction has its transaction id, or its amount within two minutes. Each takes away one row at most.
     """
-    done = cash_flows.filter(pl.col("status") == FlowStatus.DONE)
     receives = pl.col("kind").is_in([kind.value for kind in FlowKind if kind.sign > 0])
-    done = done.with_columns(
+    done = cash_flows.filter(pl.col("status") == FlowStatus.DONE).with_columns(
         receives=receives, quantity=pl.when(receives).then("amount").otherwise(-(pl.col("amount") + pl.col("fee"))))
-    transfers = done.filter(pl.col("source") == "sub_transfer")
-    others = done.filter(pl.col("source") != "sub_transfer", pl.col("internal"))
-    twins = (others.join(transfers, on=["account", "asset", "receives"], suffix="_sub")
-             .with_columns(apart=(pl.col("time") - pl.col("time_sub")).abs(),
-                           same_id=(pl.col("tx_id") == pl.col("tx_id_sub")).fill_null(False))
-             .filter(pl.col("same_id") | ((pl.col("amount") == pl.col("amount_sub"))
-                                          & (pl.col("apart") <= SAME_MOVEMENT)))
-             .sort(pl.col("same_id").not_(), "apart", "source", "id", "id_sub")
-             .unique(["account", "id_sub"], keep="first", maintain_order=True)
-             .unique(["account", "source", "id"], keep="first", maintain_order=True))
-    return (done.join(twins, on=["account", "source", "id"], how="anti")
-            .with_columns(pl.col("quantity").cast(pl.Float64)).drop("receives"))
+    vague = done.filter(pl.col("source").is_in(SPECIFIC).not_(), pl.col("internal"))
+    known = done.filter(pl.col("source").is_in(SPECIFIC))
+    if vague.height and known.height:
+        twins = {(row["account"], row["source"], row["id"]) for row, _ in pairs(
+            vague.to_dicts(), known.to_dicts(), _one_side)}
+        done = done.filter(pl.Series([key not in twins for key in done.select("account", "source", "id").iter_rows()]))
+    return done.with_columns(pl.col("quantity").cast(pl.Float64)).drop("receives")
+
+
+def pairs(left: Sequence[Row], right: Sequence[Row], fits: Callable[[Row, Row], bool]) -> list[tuple[Row, Row]]:
+    """Rows of `left` and `right` that are one movement, as many pairs as there can be.
+
+    Rows that fit pair when `tx_id` agrees, or else `amount`, with `time` within two minutes. Along a line of
+    times, taking the earliest free partner each time gives the most pairs.
+    """
+    found: list[tuple[Row, Row]] = []
+    free = sorted(right, key=_order)
+    for wanted in (_by_id, _by_amount):
+        taken: set[int] = set()
+        matched = {id(row) for row, _ in found}
+        for row in sorted(left, key=_order):
+            if id(row) in matched:
+                continue
+            partner = next((index for index, other in enumerate(free) if index not in taken and wanted(row, other)
+                            and fits(row, other)), None)
+            if partner is not None:
+                taken.add(partner)
+                found.append((row, free[partner]))
+        free = [other for index, other in enumerate(free) if index not in taken]
+    return found
+
+
+def _one_side(row: Row, other: Row) -> bool:
+    return all(row[column] == other[column] for column in ("account", "asset", "receives"))
+
+
+def _order(row: Row) -> tuple[Hashable, ...]:
+    return row["time"], row["account"], row["source"], row["id"]
+
+
+def _by_id(row: Row, other: Row) -> bool:
+    return row["tx_id"] is not None and row["tx_id"] == other["tx_id"]
+
+
+def _by_amount(row: Row, other: Row) -> bool:
+    return bool(row["amount"] == other["amount"] and abs(row["time"] - other["time"]) <= SAME_MOVEMENT)
 
 
 def closing_minute(time: pl.Expr) -> pl.Expr:
@@ -60,19 +96,32 @@ def closes(candles: pl.DataFrame) -> pl.DataFrame:
             .drop_nulls("price").unique(["symbol", "open_time"], keep="last", maintain_order=True))
 
 
-def prices_at(times: Iterable[datetime], candles: pl.DataFrame) -> pl.DataFrame:
-    """p(t): [time, symbol, price] of every stored pair at each of `times`; what is not stored is left out."""
-    wanted = pl.DataFrame({"time": list(times)}, schema={"time": pl.Datetime("us", "UTC")}).unique()
+def prices_at(times: Iterable[datetime], closed: pl.DataFrame) -> pl.DataFrame:
+    """p(t): [time, symbol, price] of every stored pair at each of `times`; what is not stored is left out.
+
+    closed  of `closes`
+    """
+    wanted = pl.DataFrame({"time": list(times)}, schema={"time": TIME}).unique()
     return (wanted.with_columns(open_time=closing_minute(pl.col("time")))
-            .join(closes(candles), on="open_time").select("time", "symbol", "price"))
+            .join(closed, on="open_time").select("time", "symbol", "price"))
 
 
-def values(cash_flows: pl.DataFrame, candles: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
-    """FLOW_VALUES: each counted flow in USD at p(t) of its own time; null where nothing prices it."""
-    flows = counted(cash_flows)
-    valued = (valuation.priced(flows, prices_at(flows["time"], candles), stablecoins)
+def values(flows: pl.DataFrame, closed: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES: each flow in USD at p(t) of its own time; null where nothing prices it.
+
+    flows   of `counted`
+    closed  of `closes`
+    """
+    valued = (valuation.priced(flows, prices_at(flows["time"], closed), stablecoins)
               .with_columns(value_usd=pl.col("quantity") * pl.col("price")))
     return FLOW_VALUES.check(valued.select(list(FLOW_VALUES.columns)).sort(FLOW_VALUES.key))
+
+
+def judged(flows: pl.DataFrame, pairs_known: Collection[str], stablecoins: Collection[str]) -> pl.DataFrame:
+    """FLOW_VALUES with `unpriced`: no value although the asset has a market, since some pair of it was ever priced."""
+    marketed = [asset for asset in flows["asset"].unique() if any(
+        route.symbols and route.symbols[0] in pairs_known for route in valuation.routes(asset, stablecoins))]
+    return flows.with_columns(unpriced=pl.col("value_usd").is_null() & pl.col("asset").is_in(marketed))
 
 
 def minutes_needed(cash_flows: pl.DataFrame, rebalances: Iterable[datetime], legs: Iterable[str],
@@ -86,5 +135,5 @@ def minutes_needed(cash_flows: pl.DataFrame, rebalances: Iterable[datetime], leg
     wanted = [(symbol, time) for time in [*flows["time"], *rebalances] for symbol in leg_symbols]
     for asset, time in flows.select("asset", "time").iter_rows():
         wanted += [(symbol, time) for symbol in valuation.symbols_for([asset], stablecoins, traded)]
-    return (pl.DataFrame(wanted, schema={"symbol": pl.String(), "time": pl.Datetime("us", "UTC")}, orient="row")
+    return (pl.DataFrame(wanted, schema={"symbol": pl.String(), "time": TIME}, orient="row")
             .select("symbol", open_time=closing_minute(pl.col("time"))).unique().sort(pl.all()))

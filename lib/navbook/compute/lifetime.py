@@ -78,7 +78,7 @@ def usable(flows: pl.DataFrame, legs: pl.DataFrame, weights: Prices) -> pl.DataF
 
 def _hold(flows: pl.DataFrame, legs: pl.DataFrame, weights: Prices) -> pl.DataFrame:
     """BENCHMARK_JOURNAL of the hold: it begins with nothing and gets what the account got."""
-    prices = {(time, asset): price for time, asset, price in legs.select("time", "asset", "price").iter_rows()}
+    prices = {time: dict(mine.select("asset", "price").iter_rows()) for (time,), mine in legs.group_by("time")}
     events = [Event(time=time, kind="deposit" if usd > 0 else "withdrawal", fact=f"{source}:{identity}", flow_usd=usd)
               for time, source, identity, usd in flows.select("time", "source", "id", "value_usd").iter_rows()]
-    return replay("", Rules(name="hold", weights=weights, rebalance=None), events, prices, {})
+    return replay("", Rules(name="hold", weights=weights, rebalance=None), events, prices).journal()

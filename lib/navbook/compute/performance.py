@@ -1,4 +1,4 @@
-"""Time-weighted returns of account and benchmark, and their difference over periods. Pure.
+"""Returns of account and benchmark, and their difference, over periods. Pure.
 
 The account: chain-linked, Modified Dietz inside an interval that holds a flow (P. Dietz 1968; CFA
 Institute GIPS). An interval runs between two counted snapshots, without the first one's instant and with
@@ -8,108 +8,114 @@ with a non-positive denominator, or with an unpriced flow of an asset that has a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
-from navbook.schemas import PERFORMANCE
+from navbook.compute.arrays import FloatArray, IntArray, floats, microseconds
+from navbook.compute.benchmark import EPOCH, MICROSECOND, Line
+from navbook.compute.money_weighted import money_weighted
+from navbook.compute.risk import drawdown, figures
+from navbook.compute.verdict import judge
+from navbook.schemas import PERFORMANCE, TIME
+
+DAY = 86_400_000_000    # microseconds
+YEAR = 365              # days: what statistics of longer periods are scaled to
+ROLLING = {"1w": "-7d", "1m": "-1mo", "3m": "-3mo", "1y": "-1y"}
 
 
-def intervals(navs: pl.DataFrame, flows: pl.DataFrame) -> pl.DataFrame:
-    """One account's intervals: [time, factor, flows_usd, set_aside], time being the later snapshot's.
+@dataclass(frozen=True)
+class Chain:
+    """One account's way from counted snapshot to counted snapshot."""
+
+    times: IntArray        # microseconds since the epoch
+    navs: FloatArray
+    flows: FloatArray      # USD that came in during the interval that ends here; 0 at the first
+    index: FloatArray      # 1 at the first; flows taken out
+    set_aside: IntArray    # 1 where the interval that ends here counts 1, in this chain and any benchmark's
+    moved_at: IntArray     # the flows inside, one by one
+    moved: FloatArray
+
+
+def chain(navs: pl.DataFrame, flows: pl.DataFrame) -> Chain:
+    """The account's chain.
 
     navs   [time, nav]  counted snapshots, sorted
-    flows  [time, value_usd, unpriced]  unpriced: no value although the asset has a market
-
-    factor is 1 + return; null at the first snapshot. set_aside names why an interval counts 1.
+    flows  [time, value_usd, unpriced]  sorted; those without a value add nothing
     """
-    ends = navs.select("time", "nav", start=pl.col("time").shift(), nav_start=pl.col("nav").shift())
-    inside = (flows.sort("time").join_asof(ends.select("time", "start", end="time"), on="time",
-                                           strategy="forward").drop_nulls("start"))
-    length = (pl.col("end") - pl.col("start")).dt.total_microseconds()
-    weight = (pl.col("end") - pl.col("time")).dt.total_microseconds() / length
-    sums = inside.group_by(time="end").agg(
-        flows_usd=pl.col("value_usd").sum(), weighted=(pl.col("value_usd") * weight).sum(),
-        unpriced=pl.col("unpriced").any())
-    both = ends.join(sums, on="time", how="left", maintain_order="left").with_columns(
-        pl.col("flows_usd", "weighted").fill_null(0.0), pl.col("unpriced").fill_null(value=False))
-    invested = pl.col("nav_start") + pl.col("weighted")
-    gain = pl.col("nav") - pl.col("nav_start") - pl.col("flows_usd")
-    reason = (pl.when(pl.col("unpriced")).then(pl.lit("a flow without a price"))
-                .when(invested <= 0).then(pl.lit("nothing was invested")))
-    return (both.with_columns(set_aside=pl.when(pl.col("start").is_not_null()).then(reason))
-            .with_columns(factor=pl.when(pl.col("set_aside").is_not_null()).then(1.0).otherwise(1 + gain / invested))
-            .select("time", "factor", "flows_usd", "set_aside"))
+    times, values = microseconds(navs["time"]), floats(navs["nav"])
+    known = flows.drop_nulls("value_usd")
+    at, moved = microseconds(known["time"]), floats(known["value_usd"])
+    inside = (at > times[0]) & (at <= times[-1]) if len(times) else at > 0
+    at, moved = at[inside], moved[inside]
+    end = times.searchsorted(at)
+    length = np.diff(times, prepend=times[:1])
+    weight = (times[end] - at) / length[end] if len(at) else moved
+    sums: FloatArray = np.bincount(end, weights=moved, minlength=len(times)).astype(np.float64)
+    invested = np.concatenate([[1.0], values])[:-1] + np.bincount(end, weights=moved * weight, minlength=len(times))
+    gain = np.diff(values, prepend=values[:1]) - sums
+    aside = (invested <= 0).astype(np.int64)
+    lost = times.searchsorted(microseconds(flows.filter("unpriced")["time"]))
+    aside[lost[(lost > 0) & (lost < len(times))]] = 1
+    aside[:1] = 0
+    factor = np.where(aside == 1, 1.0, 1 + gain / np.where(invested <= 0, 1.0, invested))
+    factor[:1] = 1.0
+    return Chain(times, values, sums, np.cumprod(factor).astype(np.float64), aside, at, moved)
 
 
-def benchmark_factors(journal: pl.DataFrame, values: pl.DataFrame, leg_prices: pl.DataFrame,
-                      weights: dict[str, float]) -> pl.DataFrame:
-    """One benchmark's growth per interval: [time, benchmark_factor], null at the first snapshot.
+def benchmark_index(line: Line, along: Chain) -> FloatArray:
+    """A benchmark's chain beside the account's, 1 at the first known; NaN where the benchmark is not known.
 
-    journal     BENCHMARK_JOURNAL of one account and benchmark
-    values      [time, value]  at the counted snapshots
-    leg_prices  [time, asset, price]  at the counted snapshots
-
-    While the benchmark holds nothing it moves like its target weights, bought at the last event.
+    What happened to it during an interval that is set aside does not count either.
     """
-    steps = (journal.group_by("time", "step").agg(pl.col("value_before", "value_after").first())
-             .with_columns(snapshot=pl.lit(value=False)))
-    marks = values.select("time", step=pl.lit(None, pl.Int64), value_before="value", value_after="value",
-                          snapshot=pl.lit(value=True))
-    line = pl.concat([steps.select(marks.columns), marks]).sort("time", "snapshot", "step")
-    if (line["value_after"] <= 0).any():
-        line = line.join(_shadow(journal, leg_prices, weights), on=["time", "step"], how="left", nulls_equal=True,
-                         maintain_order="left")
-        held = pl.col("value_after").shift() > 0
-        line = line.with_columns(growth=pl.when(held).then(pl.col("value_before") / pl.col("value_after").shift())
-                                          .otherwise(pl.col("shadow_before") / pl.col("shadow_after").shift()))
-    else:
-        line = line.with_columns(growth=pl.col("value_before") / pl.col("value_after").shift())
-    mark = pl.col("snapshot").cum_sum() - pl.col("snapshot").cast(pl.UInt32)    # snapshots before this point
-    first = pl.col("time") == pl.col("time").min()
-    return (line.with_columns(growth=pl.when(first).then(1.0).otherwise("growth"), mark=mark)
-            .group_by("mark", maintain_order=True)
-            .agg(pl.col("time").last(), benchmark_factor=pl.col("growth").product())
-            .select("time", benchmark_factor=pl.when(pl.col("mark") > 0).then("benchmark_factor")))
+    known = ~np.isnan(line.growth)
+    if not known.any():
+        return line.growth.copy()
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))
+    growth = line.growth[last]                       # a gap takes the last known: its move counts where it ends
+    with np.errstate(invalid="ignore"):
+        factor = np.concatenate([[1.0], growth[1:] / growth[:-1]])
+    factor = np.where((along.set_aside == 1) | np.isnan(factor), 1.0, factor)
+    return np.where(known, np.cumprod(factor), np.nan)
 
 
-def _shadow(journal: pl.DataFrame, leg_prices: pl.DataFrame, weights: dict[str, float]) -> pl.DataFrame:
-    """[time, step, shadow_before, shadow_after]: a dollar put into the target weights at each event.
+@dataclass(frozen=True)
+class Span:
+    """A period as it is measured: between two counted snapshots, by their positions in the chain."""
 
-    step is null at a snapshot. `shadow_before` is what the dollar of the event before has become.
-    """
-    events = journal.select("time", "step", "asset", "price", event_price="price")
-    marks = leg_prices.select("time", pl.lit(None, pl.Int64).alias("step"), "asset", "price",
-                              pl.lit(None, pl.Float64).alias("event_price"))
-    weight = pl.col("asset").replace_strict(weights, return_dtype=pl.Float64)
-    bought_at = pl.col("event_price").forward_fill().shift().over("asset", order_by=["time", "after", "step"])
-    grown = (pl.concat([events, marks]).filter(pl.col("asset").is_in(list(weights)))
-             .with_columns(after=pl.col("step").is_null())
-             .with_columns(grown=weight * pl.col("price") / bought_at))
-    before = pl.col("grown").sum()
-    return (grown.group_by("time", "step").agg(shadow_before=before)
-            .with_columns(shadow_after=pl.when(pl.col("step").is_null()).then("shadow_before").otherwise(1.0)))
+    name: str
+    first: int
+    last: int
+
+    @property
+    def is_month(self) -> bool:
+        return self.name[0].isdigit() and self.name not in ROLLING
 
 
-def indices(account: pl.DataFrame, benchmark: pl.DataFrame) -> pl.DataFrame:
-    """[time, twr_index, benchmark_index, flows_usd, set_aside]: both chains, 1 at the first counted snapshot.
-
-    account    of `intervals`
-    benchmark  of `benchmark_factors`
-    """
-    both = account.join(benchmark, on="time", how="left", maintain_order="left")
-    aside = pl.col("set_aside").is_not_null()
-    return both.select(
-        "time", twr_index=pl.col("factor").fill_null(1.0).cum_prod(),
-        benchmark_index=pl.when(aside).then(1.0).otherwise(pl.col("benchmark_factor")).fill_null(1.0).cum_prod(),
-        flows_usd="flows_usd", set_aside="set_aside")
+def spans(along: Chain) -> list[Span]:
+    """The periods of a chain. One starts at the last counted snapshot at or before its nominal start, else at
+    the first, and ends at the last counted one at or before its nominal end. A month without any is left out."""
+    if not len(along.times):
+        return []
+    found = []
+    ends = [EPOCH + timedelta(microseconds=int(time)) for time in (along.times[0], along.times[-1])]
+    for name, start, end in periods(*ends):
+        first, last = (int(along.times.searchsorted((edge - EPOCH) // MICROSECOND, side="right")) - 1
+                       for edge in (start, end))
+        span = Span(name, max(first, 0), max(first, last, 0))
+        if span.last > span.first or not span.is_month:
+            found.append(span)
+    return found
 
 
 def periods(first: datetime, last: datetime) -> Iterator[tuple[str, datetime, datetime]]:
     """(name, nominal start, nominal end), UTC: inception, rolling windows, this year, and each month."""
     yield "inception", first, last
-    for name, back in (("1w", "-7d"), ("1m", "-1mo"), ("3m", "-3mo"), ("1y", "-1y")):
+    for name, back in ROLLING.items():
         yield name, pl.Series([last]).dt.offset_by(back)[0], last
     yield "ytd", last.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0), last
     month = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -119,42 +125,91 @@ def periods(first: datetime, last: datetime) -> Iterator[tuple[str, datetime, da
         month = following
 
 
-def performance(account: str, benchmark: str, navs: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    """PERFORMANCE rows of one account against one benchmark.
-
-    navs    [time, nav]  counted snapshots, sorted
-    chains  of `indices`
-
-    A period starts at the last counted snapshot at or before its nominal start, else at the first, and
-    ends at the last counted one at or before its nominal end.
-    """
-    line = navs.join(chains, on="time", maintain_order="left")
-    rows = [_period(account, benchmark, name, line, start, end)
-            for name, start, end in periods(line["time"][0], line["time"][-1])] if line.height else []
-    return PERFORMANCE.check(pl.DataFrame(rows, schema=PERFORMANCE.columns, orient="row"))
-
-
-def _period(account: str, benchmark: str, name: str, line: pl.DataFrame, start: datetime,
-            end: datetime) -> dict[str, object]:
-    first = max(int((line["time"] <= start).sum()) - 1, 0)
-    last = max(int((line["time"] <= end).sum()) - 1, first)
-    inside = line.slice(first, last - first + 1)
-    twr, benchmark_twr = (float(inside[chain][-1] / inside[chain][0]) - 1 for chain in ("twr_index", "benchmark_index"))
-    nav_from, nav_to = float(inside["nav"][0]), float(inside["nav"][-1])
-    flows_usd = float(inside["flows_usd"][1:].sum())
-    return {"account": account, "benchmark": benchmark, "period": name, "from_time": inside["time"][0],
-            "to_time": inside["time"][-1], "nav_from": nav_from, "nav_to": nav_to, "flows_usd": flows_usd,
-            "gain_usd": nav_to - nav_from - flows_usd, "twr": twr, "benchmark_twr": benchmark_twr,
-            "alpha": twr - benchmark_twr, "max_drawdown": drawdown(inside["twr_index"]),
-            "benchmark_max_drawdown": drawdown(inside["benchmark_index"]),
-            "intervals_set_aside": int(inside["set_aside"][1:].is_not_null().sum())}
+def performance(account: str, along: Chain, lines: Mapping[str, Line]) -> pl.DataFrame:
+    """PERFORMANCE rows of one account against each of its benchmarks, by name."""
+    measured = [_Measured.of(span, along) for span in spans(along)]
+    rows = []
+    for name, line in sorted(lines.items()):
+        index = benchmark_index(line, along)
+        rows += [{"account": account, "benchmark": name, **own.figures, **_beside(own, along, line, index)}
+                 for own in measured]
+    times = [name for name, dtype in PERFORMANCE.columns.items() if dtype == TIME]
+    columns = {**PERFORMANCE.columns, **dict.fromkeys(times, pl.Int64())}
+    return PERFORMANCE.check(pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.from_epoch(name, "us").dt.replace_time_zone("UTC") for name in times))
 
 
-def drawdown(index: pl.Series) -> float:
-    """The deepest fall below an earlier peak, as a negative fraction; 0 where it never fell."""
-    return min(0.0, float((index / index.cum_max() - 1).min() or 0.0))    # type: ignore[arg-type]
+@dataclass(frozen=True)
+class _Measured:
+    """A period of an account, and what every benchmark is held against."""
+
+    span: Span
+    days: IntArray          # positions of the last snapshots at or before each midnight inside
+    moved_at: IntArray      # flows inside
+    moved: FloatArray
+    figures: dict[str, object]
+
+    @classmethod
+    def of(cls, span: Span, along: Chain) -> _Measured:
+        first, last = span.first, span.last
+        start, end = along.times[first], along.times[last]
+        inside = slice(along.moved_at.searchsorted(start, side="right"), along.moved_at.searchsorted(end, side="right"))
+        midnights = np.arange(-(-start // DAY), end // DAY + 1) * DAY
+        nav_from, nav_to, flows = along.navs[first], along.navs[last], along.moved[inside]
+        gain = nav_to - nav_from - flows.sum()
+        paid_in = nav_from + flows[flows > 0].sum()
+        fallen = drawdown(along.times[first:last + 1], along.index[first:last + 1])
+        figures = {
+            "period": span.name, "from_time": int(start), "to_time": int(end), "nav_from": nav_from, "nav_to": nav_to,
+            "flows_usd": flows.sum(), "gain_usd": gain, "twr": ratio(along.index, span),
+            "simple_gain": gain / paid_in if paid_in > 0 else None,
+            "mwr": _money_weighted(start, end, nav_from, nav_to, along.moved_at[inside], flows), **asdict(fallen),
+            "intervals_set_aside": int(along.set_aside[first + 1:last + 1].sum())}
+        return cls(span, along.times.searchsorted(midnights, side="right") - 1, along.moved_at[inside], flows, figures)
 
 
-def unpriced(flows: pl.DataFrame, marketed: Collection[str]) -> pl.Expr:
-    """Whether a flow has no value although its asset has a market (assets in `marketed`)."""
-    return pl.col("value_usd").is_null() & pl.col("asset").is_in(list(marketed))
+def _beside(own: _Measured, along: Chain, line: Line, index: FloatArray) -> dict[str, object]:
+    """The figures of one benchmark, and of the account beside it."""
+    first, last = own.span.first, own.span.last
+    twr = ratio(index, own.span)
+    if twr is None:
+        return {}
+    grown = line.growth[last] / line.event_growth[line.event_times.searchsorted(own.moved_at)]    # of each flow
+    nav_from = along.navs[first]
+    nav_to = nav_from * line.growth[last] / line.growth[first] + float(own.moved @ grown)
+    returns, benchmark = _daily(along.index, index, own.days)
+    account_twr = own.figures["twr"]
+    found: dict[str, object] = {
+        "benchmark_twr": twr, "alpha": account_twr - twr if isinstance(account_twr, float) else None,
+        "benchmark_gain_usd": nav_to - nav_from - own.moved.sum(),
+        "benchmark_mwr": _money_weighted(along.times[first], along.times[last], nav_from, nav_to, own.moved_at,
+                                         own.moved),
+        "benchmark_max_drawdown": _drawdown(along.times[first:last + 1], index[first:last + 1]),
+        **asdict(figures(returns, benchmark, min(len(returns), YEAR)))}
+    if not own.span.is_month:
+        found |= asdict(judge(returns, benchmark))
+    return found
+
+
+def _daily(account: FloatArray, benchmark: FloatArray, days: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Returns from midnight to midnight of both, of days at whose ends both are known and worth something."""
+    own, market = account[days], benchmark[days]
+    usable = ~np.isnan(market) & (own > 0) & (market > 0)
+    own, market = own[usable], market[usable]
+    return own[1:] / own[:-1] - 1, market[1:] / market[:-1] - 1
+
+
+def _money_weighted(start: int, end: int, nav_from: float, nav_to: float, moved_at: IntArray,
+                    moved: FloatArray) -> float | None:
+    return money_weighted(np.concatenate([[start], moved_at, [end]]), np.concatenate([[-nav_from], -moved, [nav_to]]))
+
+
+def _drawdown(times: IntArray, index: FloatArray) -> float | None:
+    known = ~np.isnan(index)
+    return drawdown(times[known], index[known]).max_drawdown if known.any() else None
+
+
+def ratio(index: FloatArray, span: Span) -> float | None:
+    """The return over a period; None where one of its ends is not known, or nothing was left at its start."""
+    start, end = float(index[span.first]), float(index[span.last])
+    return end / start - 1 if start > 0 and not math.isnan(end) else None

@@ -1,67 +1,90 @@
 """What balances are worth in USD: price routes, holdings, net asset value. Pure.
 
 Stablecoins count 1. Any other asset X goes by the first route whose pairs have a price: X/USDT,
-X/USDC or X/FDUSD, else over BTC, ETH or BNB (X/BTC times BTC/USDT).
+X/USDC or X/FDUSD, else over BTC, ETH or BNB (X/BTC times BTC/USDT), else USDT/X turned over (fiat).
 Source: DESIGN "NAV"; BINANCE documentation, "Price ticker" (only pairs that trade are asked for).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
-from navbook.schemas import HOLDINGS
-from navbook.types import FlowStatus, Grade, Wallet
+from navbook.compute.arrays import microseconds
+from navbook.schemas import HOLDINGS, TIME
+from navbook.types import FlowStatus, Wallet
 
 DOLLARS = ("USDT", "USDC", "FDUSD")
 BRIDGES = ("BTC", "ETH", "BNB")
 
 
-def routes(assets: Iterable[str], stablecoins: Collection[str]) -> pl.DataFrame:
-    """Every way to price each asset, best first: [asset, rank, symbol, via, price_route].
+@dataclass(frozen=True)
+class Route:
+    """A way to price an asset: the pairs it needs, and its name."""
 
-    `symbol` prices the asset, `via` (or null) prices the bridge; both are null for a stablecoin.
-    """
-    rows = [(asset, rank, *way) for asset in sorted(set(assets))
-            for rank, way in enumerate(_ways(asset, stablecoins))]
-    schema = {"asset": pl.String, "rank": pl.Int32, "symbol": pl.String, "via": pl.String,
-              "price_route": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    symbols: tuple[str, ...]    # none: a stablecoin; two: the asset in a bridge, the bridge in dollars
+    name: str
+    turned: bool = False        # the pair gives units of the asset for one dollar
+
+    def price(self) -> pl.Expr:
+        """The price over a frame with a column for each pair."""
+        if not self.symbols:
+            return pl.lit(1.0)
+        first, *rest = (pl.col(symbol) for symbol in self.symbols)
+        return 1 / first if self.turned else first * rest[0] if rest else first
 
 
-def _ways(asset: str, stablecoins: Collection[str]) -> list[tuple[str | None, str | None, str]]:
+def routes(asset: str, stablecoins: Collection[str]) -> Iterator[Route]:
+    """Every way to price `asset`, best first."""
     if asset in stablecoins:
-        return [(None, None, "counts 1")]
-    direct = [(f"{asset}{dollar}", None, f"{asset}/{dollar}") for dollar in DOLLARS]
-    bridged = [(f"{asset}{bridge}", f"{bridge}USDT", f"via_{bridge.lower()}") for bridge in BRIDGES
-               if asset != bridge]
-    return [*direct, *bridged]
+        yield Route((), "counts 1")
+        return
+    yield from (Route((f"{asset}{dollar}",), f"{asset}/{dollar}") for dollar in DOLLARS)
+    yield from (Route((f"{asset}{bridge}", f"{bridge}USDT"), f"via_{bridge.lower()}") for bridge in BRIDGES
+                if asset != bridge)
+    yield Route((f"USDT{asset}",), f"USDT/{asset}", turned=True)
 
 
 def symbols_for(assets: Iterable[str], stablecoins: Collection[str], traded: Collection[str]) -> list[str]:
     """The pairs that price `assets`, of those in `traded`: each asset's best route only."""
-    usable = (routes(assets, stablecoins).drop_nulls("symbol")
-              .filter(pl.col("symbol").is_in(list(traded)), pl.col("via").is_null() | pl.col("via").is_in(list(traded)))
-              .sort("asset", "rank").unique("asset", keep="first", maintain_order=True))
-    return sorted({*usable["symbol"], *usable["via"].drop_nulls()})
+    known = set(traded)
+    best = (next((route for route in routes(asset, stablecoins) if known.issuperset(route.symbols)), None)
+            for asset in set(assets))
+    return sorted({symbol for route in best if route for symbol in route.symbols})
+
+
+def board(prices: pl.DataFrame) -> pl.DataFrame:
+    """`prices` [time, symbol, price] as a row a time and a column a pair, sorted by time."""
+    if prices.is_empty():
+        return pl.DataFrame(schema={"time": TIME})
+    return (prices.select("time", "symbol", pl.col("price").cast(pl.Float64))
+            .pivot(on="symbol", index="time", values="price").sort("time"))
+
+
+def quotes(assets: Iterable[str], priced_at: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
+    """[time, asset, price, price_route] of `assets` at the times of a `board`, where a route has a price."""
+    known = set(priced_at.columns)
+    frames = []
+    for asset in sorted(set(assets)):
+        usable = [route for route in routes(asset, stablecoins) if known.issuperset(route.symbols)]
+        if usable:
+            named = [pl.when(route.price().is_not_null()).then(pl.lit(route.name)) for route in usable]
+            frames.append(priced_at.select("time", asset=pl.lit(asset), price=pl.coalesce(r.price() for r in usable),
+                                           price_route=pl.coalesce(named)).drop_nulls("price"))
+    empty = pl.DataFrame(schema={"time": TIME, "asset": pl.String, "price": pl.Float64, "price_route": pl.String})
+    return pl.concat([empty, *frames])
 
 
 def priced(wanted: pl.DataFrame, prices: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
     """`wanted` [asset, time, …] with `price` (USD, null where no route has one) and `price_route`.
 
-    prices  [time, symbol, price] (float), at the very times of `wanted`
+    prices  [time, symbol, price], at the very times of `wanted`
     """
-    ways = routes(wanted["asset"].unique(), stablecoins)
-    bridge = prices.select("time", via="symbol", bridge_price="price")
-    found = (wanted.select("asset", "time").unique().join(ways, on="asset")
-             .join(prices.select("time", "symbol", "price"), on=["time", "symbol"], how="left")
-             .join(bridge, on=["time", "via"], how="left")
-             .with_columns(price=pl.when(pl.col("symbol").is_null()).then(1.0)
-                                   .when(pl.col("via").is_null()).then("price")
-                                   .otherwise(pl.col("price") * pl.col("bridge_price")))
-             .drop_nulls("price").sort("rank").unique(["asset", "time"], keep="first", maintain_order=True))
-    return wanted.join(found.select("asset", "time", "price", "price_route"), on=["asset", "time"], how="left",
+    times = wanted.select("time").unique()
+    at_times = times.join(board(prices), on="time", how="left")
+    return wanted.join(quotes(wanted["asset"].unique(), at_times, stablecoins), on=["asset", "time"], how="left",
                        maintain_order="left")
 
 
@@ -69,22 +92,22 @@ def holdings(balances: pl.DataFrame, prices: pl.DataFrame, cash_flows: pl.DataFr
              stablecoins: Collection[str]) -> pl.DataFrame:
     """HOLDINGS: every balance of every snapshot with its price and value, withdrawals under way included.
 
-    balances, prices, cash_flows, snapshots  facts, the newest row of each
+    balances, cash_flows, snapshots  facts, the newest row of each
+    prices                           the fact, or its `board`
     """
     quantities = balances.select("account", "time", "wallet", "asset", pl.col("quantity").cast(pl.Float64))
-    moving = _in_transit(cash_flows, balances, snapshots)
-    held = pl.concat([quantities, moving])
-    at_snapshot = prices.select("time", "symbol", pl.col("price").cast(pl.Float64))
-    valued = (priced(held, at_snapshot, stablecoins)
+    held = pl.concat([quantities.filter(pl.col("quantity") != 0), in_transit(cash_flows, balances, snapshots)])
+    at_snapshots = board(prices) if "symbol" in prices.columns else prices
+    known = quotes(held["asset"].unique(), at_snapshots, stablecoins)
+    valued = (held.join(known, on=["time", "asset"], how="left", maintain_order="left")
               .with_columns(value_usd=pl.col("quantity") * pl.col("price")))
-    return HOLDINGS.check(valued.select(list(HOLDINGS.columns)))
+    return HOLDINGS.shaped(valued.select(list(HOLDINGS.columns)))
 
 
-def _in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
+def in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
     """Withdrawals that had left a wallet at a snapshot and were not complete: [account, time, wallet, asset, quantity].
 
     A refused one was under way until it came back (or, where the exchange does not say when, was seen refused).
-
     What a wallet still shows as `withdrawing` is not counted a second time.
     """
     came_back = pl.when(pl.col("time") > pl.col("started_at")).then("time").otherwise("seen_at")
@@ -93,11 +116,8 @@ def _in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.
         ends_at=pl.when(pl.col("status") == FlowStatus.DONE).then("time")
                   .when(pl.col("status") == FlowStatus.FAILED).then(came_back),
         gone=(pl.col("amount") + pl.col("fee")).cast(pl.Float64))
-    under_way = (snapshots.select("account", "time").join(leaving, on="account")
-                 .filter(pl.col("started_at") <= pl.col("time"),
-                         pl.col("ends_at").is_null() | (pl.col("ends_at") > pl.col("time")))
-                 .group_by("account", "time", "asset").agg(pl.col("gone").sum()))
-    shown = (balances.group_by("account", "time", "asset")
+    under_way = (_at_snapshots(leaving, snapshots).group_by("account", "time", "asset").agg(pl.col("gone").sum()))
+    shown = (balances.filter(pl.col("withdrawing") != 0).group_by("account", "time", "asset")
              .agg(withdrawing=pl.col("withdrawing").cast(pl.Float64).sum()))
     return (under_way.join(shown, on=["account", "time", "asset"], how="left")
             .with_columns(quantity=pl.col("gone") - pl.col("withdrawing").fill_null(0.0))
@@ -105,31 +125,18 @@ def _in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.
             .select("account", "time", pl.lit(Wallet.IN_TRANSIT.value).alias("wallet"), "asset", "quantity"))
 
 
-def net_asset_value(holdings: pl.DataFrame, snapshots: pl.DataFrame, tolerance: float) -> pl.DataFrame:
-    """[account, time, grade, reason, nav]: the sum of what has a price, and how far it can be trusted.
-
-    snapshots  SNAPSHOTS; an incomplete one stays so and has no nav, any other is graded here
-    tolerance  of the exchange's own total; further from it is provisional. A total that could not be
-               read harms nothing, and it may hold withdrawals under way still or not any more.
-
-    An asset that nothing prices is listed in `holdings` and left out of the sum.
-    """
-    moving = pl.col("wallet") == Wallet.IN_TRANSIT.value
-    sums = holdings.group_by("account", "time").agg(nav=pl.col("value_usd").sum(),
-                                                    moving=pl.col("value_usd").filter(moving).sum())
-    with_moving = pl.col("nav") - pl.col("exchange_total_usd").cast(pl.Float64)
-    without = with_moving - pl.col("moving")
-    apart = pl.when(without.abs() < with_moving.abs()).then(without).otherwise(with_moving)
-    allowed = tolerance * pl.max_horizontal(pl.col("exchange_total_usd").cast(pl.Float64).abs(), pl.col("nav").abs())
-    known = (snapshots.select("account", "time", "exchange_total_usd", was="grade", why="reason")
-             .join(sums, on=["account", "time"], how="left", maintain_order="left")
-             .with_columns(pl.col("nav", "moving").fill_null(0.0)).with_columns(apart=apart, allowed=allowed))
-    final = pl.col("was").is_in([Grade.INCOMPLETE.value, Grade.BACKFILLED.value])
-    off = (pl.col("apart").abs() > pl.col("allowed")).fill_null(value=False)
-    return known.select(
-        "account", "time",
-        grade=pl.when(final).then("was").when(off).then(pl.lit(Grade.PROVISIONAL.value))
-                .otherwise(pl.lit(Grade.COMPLETE.value)),
-        reason=pl.when(final).then("why")
-                 .when(off).then(pl.format("{} USD from the exchange's own total", pl.col("apart").round(2))),
-        nav=pl.when(pl.col("was") != Grade.INCOMPLETE.value).then("nav")).sort("account", "time")
+def _at_snapshots(leaving: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
+    """Each row of `leaving` at each snapshot of its account in [started_at, ends_at): [account, asset, gone, time]."""
+    found = [leaving.clear().select("account", "asset", "gone", time=pl.lit(None, TIME))]
+    for (account,), mine in leaving.group_by("account", maintain_order=True):
+        times = snapshots.filter(pl.col("account") == account)["time"].sort()
+        if times.is_empty():
+            continue
+        grid = microseconds(times)
+        first = grid.searchsorted(microseconds(mine["started_at"]))
+        ends = mine["ends_at"].fill_null(times[-1])
+        last = grid.searchsorted(microseconds(ends), side="left") + mine["ends_at"].is_null().to_numpy()
+        spans = (mine.with_columns(at=pl.int_ranges(pl.Series(first), pl.Series(last), eager=True))
+                 .explode("at").drop_nulls("at"))
+        found.append(spans.select("account", "asset", "gone", time=times.gather(spans["at"])))
+    return pl.concat(found)

@@ -11,7 +11,7 @@ import polars as pl
 
 from navbook.publish import series, words
 from navbook.publish.markup import Html, join
-from navbook.types import Grade, Wallet, WalletState
+from navbook.types import OWN_BENCHMARK, Grade, Wallet, WalletState
 
 FLOWS_LISTED = 12      # newest deposits and withdrawals that get a row each
 GAPS_LISTED = 6        # newest gaps that get a row each
@@ -116,7 +116,8 @@ def wallets_and_assets(holdings: pl.DataFrame, snapshots: pl.DataFrame, nav_hist
 
 def month_by_month(performance: pl.DataFrame, benchmark: words.Benchmark) -> Html:
     """A row a month: the account's return, the benchmark's, the difference in points with a bar."""
-    months = performance.filter(pl.col("period").str.contains(r"^\d{4}-\d{2}$")).sort("period")
+    months = performance.filter(pl.col("benchmark") == OWN_BENCHMARK,
+                                pl.col("period").str.contains(r"^\d{4}-\d{2}$")).sort("period")
     if months.is_empty():
         return Html("")
     account = str(months["account"][0])

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from navbook.types import OWN_BENCHMARK
+
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{THIN SPACE}"
 UNKNOWN = "unknown"
@@ -165,7 +167,8 @@ def benchmark(journal: pl.DataFrame) -> Benchmark:
 
     Of several accounts with different benchmarks: "their benchmarks".
     """
-    names = {_benchmark(own) for own in journal.filter(pl.col("event") == "init").partition_by("account")}
+    first = journal.filter(pl.col("event") == "init", pl.col("benchmark") == OWN_BENCHMARK)
+    names = {_benchmark(own) for own in first.partition_by("account")}
     return names.pop() if len(names) == 1 else Benchmark("their benchmarks", "benchmarks") if names else HALF_HALF
 
 

@@ -120,6 +120,6 @@ def _snapshots(account: str, days: pl.Series, balances: pl.DataFrame, now: datet
 
 def _shown(config: Settings, balances: pl.DataFrame, prices: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
     listed = tables.read(config.location, schemas.CASH_FLOWS).clear()
-    held = valuation.holdings(balances, prices, listed, snapshots, config.stablecoins)
+    held = valuation.holdings(balances, valuation.board(prices), listed, snapshots, config.stablecoins)
     return (held.group_by("time").agg(wallets=pl.col("wallet").unique().sort().str.join(", "),
                                       value_usd=pl.col("value_usd").sum()).sort("time"))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from navbook import schemas, settings
-from navbook.compute import valuation
+from navbook.compute import grading, valuation
 from navbook.errors import NavbookError, SettingsInvalid, SnapshotIncomplete
 from navbook.exchange import client, fetch, histories, parse, wallets
 from navbook.exchange.client import Exchange
@@ -136,7 +136,8 @@ class Collector:
         balances = merged((reading.frame(schemas.BALANCES) for reading in readings), schemas.BALANCES)
         flows = merged((reading.frame(schemas.CASH_FLOWS) for reading in readings), schemas.CASH_FLOWS)
         held = valuation.holdings(balances, prices, flows, read, self.config.stablecoins)
-        graded = valuation.net_asset_value(held, read, self.config.tolerance)
+        reconciled = grading.reconciliation(held, schemas.WALLET_TOTALS.empty(), read, self.config.tolerance)
+        graded = grading.net_asset_value(read, reconciled)
         return schemas.SNAPSHOTS.check(read.drop("grade", "reason").join(
             graded.select("account", "time", "grade", "reason"), on=["account", "time"])
             .select(list(schemas.SNAPSHOTS.columns)))

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
-
 from navbook import schemas, settings
 from navbook.errors import JobFailed, NavbookError, SettingsInvalid
 from navbook.runner import jobs, locks, sandbox, stores
@@ -25,10 +23,8 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
     with locks.hold(config, name):
         stores.claim(config)
         if name != "collect":
-            known = tables.read(config.location, schemas.ACCOUNTS)["account"]
-            if account != "all" and account not in known:
-                raise SettingsInvalid(f"There is no account {account} in {config.location}; there are "
-                                      f"{', '.join(known) or 'none yet'}.")
+            if account != "all":
+                stores.require(config, account)
             _run(config, name, account, told, in_process, parameters)
             return
         if config.is_demo:
@@ -71,7 +67,7 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         asyncio.run(collecting.collect(config, account))
     elif name == "benchmark":
         from navbook.runner import rebuild
-        rebuild.write(config, rebuild.compute(rebuild.read_facts(config, **parameters), config))
+        rebuild.run(config, parameters["as_of"])
     else:
         from navbook.runner import pages
         pages.publish(config, account)
@@ -147,26 +143,3 @@ def serve(config: Settings, host: str, port: int, told: Told) -> None:
     if not (folder / "index.html").exists():
         raise SettingsInvalid(f"Nothing is published in {folder} yet; run make demo, or navbook all.")
     server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"))
-
-
-def sql(config: Settings, query: str, form: str) -> str:
-    """The rows of `query` as text: table, csv or json. Raises `QueryFailed` with DuckDB's own words."""
-    import duckdb
-
-    from navbook.store import catalog
-    try:
-        relation = catalog.connect(config.location).sql(query)
-        frame: pl.DataFrame = relation.pl() if relation is not None else pl.DataFrame()
-    except duckdb.Error as problem:
-        raise QueryFailed(f"The query failed: {' '.join(str(problem).split())}") from None
-    if form == "csv":
-        return frame.write_csv()
-    if form == "json":
-        return frame.write_json() + "\n"
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
-                   fmt_str_lengths=80, tbl_width_chars=200):
-        return f"{frame}\n"
-
-
-class QueryFailed(NavbookError):
-    """DuckDB refused a query."""

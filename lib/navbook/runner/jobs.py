@@ -109,7 +109,8 @@ def kernel_environment(config: Settings, record: Record, folder: Path) -> dict[s
     kept = config.names(record.account) if record.job in TALKS_TO_EXCHANGE else []
     variables = {**kernels.variables(config, folder, kept), "NAVBOOK_RUN": record.run}
     if record.job in PINNED:
-        variables[tables.PINS] = json.dumps(record.tables_read)
+        variables[tables.PINS] = json.dumps({name: version for name, version in record.tables_read.items()
+                                             if name in schemas.FACTS})    # what it writes, it reads as written
     return variables
 
 

@@ -40,12 +40,11 @@ def answer(config: Settings, account: str) -> Answer:
     if counted.is_empty():
         raise SettingsInvalid(f"There is no snapshot of {account} to compare with; run navbook collect.")
     as_of, weights = counted["time"][-1], dict(config.benchmark_of(account).weights)
-    candles = tables.read(config.location, schemas.CANDLES)
+    closed = cash_flows.closes(tables.read(config.location, schemas.CANDLES))
     listed, entries = (tables.read(config.location, schema, account=account)
                        for schema in (schemas.CASH_FLOWS, schemas.MANUAL_ENTRIES))
-    right = manual.applied(listed, entries)
-    values = manual.by_hand(cash_flows.values(right.cash_flows, candles, config.stablecoins), right.prices)
-    legs = _legs(config, values["time"], list(weights), cash_flows.prices_at(values["time"], candles))
+    values = flows.flow_values(config, listed, entries, closed)
+    legs = _legs(config, values["time"], list(weights), cash_flows.prices_at(values["time"], closed))
     at_snapshot = _legs(config, counted["time"].tail(1), list(weights), explain.stored_prices(config, as_of))
     nav, nav_then = (_nav(config, snapshot, listed) for snapshot in (counted.tail(1), counted.head(1)))
     life = lifetime.lifetime(values, legs, weights, nav, as_of, dict(at_snapshot.select("asset", "price").iter_rows()))
@@ -68,9 +67,9 @@ def _nav(config: Settings, snapshot: pl.DataFrame, listed: pl.DataFrame) -> floa
     account, time = snapshot.select("account", "time").row(0)
     balances, prices = (tables.scan(config.location, schema).filter(pl.col("time") == time).collect()
                         for schema in (schemas.BALANCES, schemas.PRICES))
-    held = valuation.holdings(balances.filter(pl.col("account") == account), prices, listed, snapshot,
+    held = valuation.holdings(balances.filter(pl.col("account") == account), valuation.board(prices), listed, snapshot,
                               config.stablecoins)
-    return float(valuation.net_asset_value(held, snapshot, config.tolerance)["nav"][0])
+    return float(held["value_usd"].sum())
 
 
 def _unexplained(values: pl.DataFrame, first: datetime, nav: float) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from navbook import schemas
-from navbook.compute import valuation
-from navbook.compute.benchmark import Event, Fold
+from navbook.compute import benchmark, valuation
+from navbook.compute.benchmark import Event
 from navbook.errors import SettingsInvalid
 from navbook.exchange import values
 from navbook.runner import explain, rebuild
@@ -45,18 +46,19 @@ def simulate(config: Settings, account: str, asset: str, amount: str, time: str 
     at = given or _price(config, found, asset.upper())
     moved = quantity * at
     nav = tables.read(config.location, schemas.NAV_HISTORY, account=account).filter(pl.col("time") == found.time)["nav"]
-    fold = Fold(account, rebuild.rules_of(config, account), units=dict(found.units))
-    fold.apply(Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal", fact="simulated", flow_usd=moved,
-                     nav_before=nav[0]), found.prices)
-    after = sum(held * found.prices[leg] for leg, held in fold.units.items())
+    units, _warning = benchmark.units_after(
+        rebuild.rules_of(config, account), Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal",
+                                                 fact="simulated", flow_usd=moved, nav_before=nav[0]),
+        found.units, found.prices)
+    after = sum(held * found.prices[leg] for leg, held in units.items())
     said = (f"{quantity:+.12g} {asset.upper()} at {at_price(at)} = {usd(moved)} in {account}, at the snapshot of "
             f"{when(found.time)}: the benchmark is worth {usd(found.value)} before and {usd(after)} after. "
             "Nothing is written.")
-    return Simulated(said, _units(found, fold))
+    return Simulated(said, _units(found, units))
 
 
-def _units(found: explain.Moment, fold: Fold) -> pl.DataFrame:
-    rows = [(leg, found.prices[leg], before, fold.units[leg], fold.units[leg] - before)
+def _units(found: explain.Moment, units: Mapping[str, float]) -> pl.DataFrame:
+    rows = [(leg, found.prices[leg], before, units[leg], units[leg] - before)
             for leg, before in found.units.items()]
     frame = pl.DataFrame(rows, schema=["asset", "price", "units_before", "units_after", "change"], orient="row")
     return frame.with_columns(pl.col("units_before", "units_after", "change").cast(UNITS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from navbook import schemas
-from navbook.errors import StoreMismatch
+from navbook.errors import SettingsInvalid, StoreMismatch
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -38,3 +38,11 @@ def claim(config: Settings) -> dict[str, str]:
         raise StoreMismatch(f"The store {config.location} was written by a newer navbook (schema "
                             f"{meta['schema_version']}, this one knows {SCHEMA_VERSION}); update navbook.")
     return meta
+
+
+def require(config: Settings, account: str) -> None:
+    """Raise `SettingsInvalid` when the store knows no such account."""
+    known = tables.read(config.location, schemas.ACCOUNTS)["account"]
+    if account not in known:
+        raise SettingsInvalid(f"There is no account {account} in {config.location}; there are "
+                              f"{', '.join(known) or 'none yet'}.")

@@ -1,20 +1,27 @@
 """SQL over the store: a DuckDB connection in memory whose views read the tables' Parquet files.
 
-A view is the list of files at the moment of connecting: connect again to see newer data.
+A view is the list of files at the moment of connecting: connect again to see newer data. A table that
+cannot be read fails the queries that use it, and no other.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from navbook import schemas
+from navbook.errors import StoreMismatch
 from navbook.schemas import FrameSchema
 from navbook.store import tables
 
 # The names that the first users know (seeds/portfolio-monitor.md), on top of our tables.
 FAMILIAR = {
     "binance_accounts": "SELECT id, account AS account_name, created_at, uid, master FROM accounts",
+    "benchmark_configs": """
+        SELECT row_number() OVER (ORDER BY account, benchmark) AS id, *, initialized_at AS created_at
+        FROM benchmark_configs_table""",
     "nav_history": "SELECT *, time AS timestamp FROM nav_history_table",
     "processed_transactions": """
         SELECT a.id AS account_id, f.source || ':' || f.id AS transaction_id, f.kind AS transaction_type,
@@ -34,38 +41,82 @@ def connect(location: str) -> duckdb.DuckDBPyConnection:
     """A connection with one view per table of the store at `location`. Times are UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for name, files in tables.files(location).items():
-        schema = schemas.FACTS.get(name) or schemas.DERIVED[name]
-        view = f"{name}_table" if name in FAMILIAR else name
-        connection.execute(f'CREATE VIEW "{view}" AS {_select(schema, files)}')
-    for name, query in FAMILIAR.items():
-        connection.execute(f'CREATE VIEW "{name}" AS {query}')
+    for schema in schemas.TABLES.values():
+        _add_view(connection, location, schema)
+    _add_familiar(connection)
     return connection
 
 
 def table(location: str, name: str) -> pl.LazyFrame:
     """The table or view `name`. Raises `KeyError` with the known names."""
-    schema = schemas.FACTS.get(name) or schemas.DERIVED.get(name)
     if name in FAMILIAR:
         rows: pl.DataFrame = connect(location).sql(f'FROM "{name}"').pl()
         return rows.lazy()
-    if schema is None:
-        known = sorted({*schemas.FACTS, *schemas.DERIVED, *FAMILIAR})
+    if name not in schemas.TABLES:
+        known = sorted({*schemas.TABLES, *FAMILIAR})
         raise KeyError(f"there is no table {name}; there are {', '.join(known)}")
-    return tables.scan(location, schema)
+    return tables.scan(location, schemas.TABLES[name])
+
+
+def export(location: str, file: Path) -> None:
+    """Write every table and view into a new DuckDB database `file`; of facts the newest row of each."""
+    connection = connect(location)
+    connection.execute(f"ATTACH '{_quoted(str(file))}' AS copied")
+    for schema in schemas.TABLES.values():
+        name = _view_name(schema)
+        connection.execute(f'CREATE TABLE copied."{name}" AS FROM "{name}"')
+    connection.execute("USE copied")
+    _add_familiar(connection)
+    connection.close()
+
+
+def _add_view(connection: duckdb.DuckDBPyConnection, location: str, schema: FrameSchema) -> None:
+    head = f'CREATE VIEW "{_view_name(schema)}" AS '
+    try:
+        connection.execute(head + _select(schema, tables.files(location, schema)))
+    except StoreMismatch as problem:
+        connection.execute(head + _told_when_used(schema, str(problem)))
+    except duckdb.Error as problem:
+        connection.execute(head + _told_when_used(schema, str(tables.damaged(location, schema.name, str(problem)))))
+
+
+def _add_familiar(connection: duckdb.DuckDBPyConnection) -> None:
+    for name, query in FAMILIAR.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {query}')
+
+
+def _view_name(schema: FrameSchema) -> str:
+    """What a table is called in SQL: its name, unless the first users know another table by it."""
+    return f"{schema.name}_table" if schema.name in FAMILIAR else schema.name
 
 
 def _select(schema: FrameSchema, files: list[str]) -> str:
+    """The newest rows, with every column of `schema`: null in the files that were written before it was."""
     if not files:
-        columns = ", ".join(f'NULL::{_sql_type(dtype)} AS "{column}"' for column, dtype in schema.columns.items())
-        return f"SELECT {columns} WHERE false"
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        return f"SELECT {_nulls(schema)} WHERE false"
+    listed = ", ".join(f"'{_quoted(file)}'" for file in files)
     # a folder named price=1 would else become a column
-    rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"    # noqa: S608  (own paths, quoted)
+    read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = {len(files) > 1})"
+    columns = ", ".join(f'"{column}"' for column in schema.columns)
+    rows = (f"SELECT {columns} FROM (FROM {read} UNION ALL BY NAME "    # noqa: S608  (own paths, quoted)
+            f"SELECT {_nulls(schema)} WHERE false)")
     if "seen_at" not in schema.columns:
         return rows
     key = ", ".join(f'"{column}"' for column in schema.key)
     return f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seen_at DESC) = 1"
+
+
+def _told_when_used(schema: FrameSchema, problem: str) -> str:
+    """A view with the right columns that fails each query which uses it, with `problem` as the reason."""
+    return f"SELECT {_nulls(schema)} WHERE error('{_quoted(problem)}') IS NOT NULL"
+
+
+def _nulls(schema: FrameSchema) -> str:
+    return ", ".join(f'NULL::{_sql_type(dtype)} AS "{column}"' for column, dtype in schema.columns.items())
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _sql_type(dtype: pl.DataType) -> str:

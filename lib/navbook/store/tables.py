@@ -1,7 +1,8 @@
-"""Append, read and replace tables. Each is a Delta Lake table: a write is seen whole or not at all.
+"""Append and read tables. Each is a Delta Lake table: a write is seen whole or not at all.
 
 A table lives at `<location>/<layer>/<name>`; location is `Settings.location`, a folder or s3://bucket/prefix.
-Readers never block the writer. Writers of one store take turns (runner.locks).
+Readers never block the writer. Writers of one store take turns (runner.locks). A column that a schema
+gained is null in what was written before, and joins the stored table with the next write.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from navbook import schemas
 from navbook.errors import SettingsInvalid, StoreMismatch, StoreUnusable
 from navbook.schemas import FrameSchema
+from navbook.store import ordering
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
@@ -44,7 +46,9 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     about a known key becomes the newest, whatever its clock says. Raises as `FrameSchema.check` does.
     """
     new = schema.check(frame)
-    known = _collected(_newest(_rows(location, schema, like=new), schema), location, schema)
+    if new.is_empty():
+        return 0
+    known = collected(_newest(_like(stored(location, schema), new, schema), schema), location, schema)
     content = [column for column in schema.columns if column != "seen_at"]
     new = new.join(known.select(content), on=content, how="anti", nulls_equal=True)
     last_seen = known.select(*schema.key, last_seen="seen_at")
@@ -53,69 +57,76 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
               .with_columns(seen_at=pl.max_horizontal("seen_at", after))
               .select(list(schema.columns)))
     if not new.is_empty():
-        _write(location, schema, new, mode="append")
+        _write(location, schema, new, mode="append", schema_mode="merge")
     return new.height
-
-
-def replace(location: str, schema: FrameSchema, frame: pl.DataFrame) -> str:
-    """Make `frame` the whole of a derived table; return its content hash.
-
-    Nothing is written when the hash already is the stored one.
-    """
-    new = schema.check(frame).sort(schema.key)
-    digest = content_hash(new)
-    if stored_hash(location, schema) != digest:
-        _write(location, schema, new, mode="overwrite", schema_mode="overwrite",
-               commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
-    return digest
-
-
-def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 over the rows of `frame` in their order, as CSV with the shortest exact floats.
-
-    Every text is quoted and null is not: a missing text, an empty one and any other differ.
-    """
-    text = frame.write_csv(null_value="\\N", datetime_format="%FT%T%.6f", quote_style="non_numeric")
-    return sha256(text.encode()).hexdigest()
 
 
 def stored_hash(location: str, schema: FrameSchema) -> str | None:
     """The content hash that the newest version of a derived table was written with."""
-    table = _open(location, schema)
+    table = opened(location, schema)
     return table.history(1)[0].get("content_hash") if table else None
 
 
 def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
     """A table as it is now: of facts the newest row per key. Empty when never written."""
-    rows = _rows(location, schema, version=pinned_versions().get(schema.name))
+    rows = stored(location, schema, version=pinned_versions().get(schema.name))
     return _newest(rows, schema) if "seen_at" in schema.columns else rows
 
 
-def read(location: str, schema: FrameSchema, *, account: str = "all",
+def read(location: str, schema: FrameSchema, *, account: str = "all", accounts: Sequence[str] | None = None,
          until: str | datetime = "now") -> pl.DataFrame:
-    """`scan`, collected and sorted by key; of one account, up to and including `until` (UTC, or "now").
+    """`scan`, collected and sorted by key; of one account or some, up to and including `until` (UTC, or "now").
 
     Raises `SettingsInvalid` when `until` is no time.
     """
-    rows = scan(location, schema)
-    if account != "all" and "account" in schema.columns:
-        rows = rows.filter(pl.col("account") == account)
-    if until != "now" and "time" in schema.columns:
-        rows = rows.filter(pl.col("time") <= moment(until))
-    return _collected(rows, location, schema).sort(schema.key)
+    wanted = accounts if account == "all" else [account]
+    rows = stored(location, schema, version=pinned_versions().get(schema.name))
+    if wanted is not None and "account" in schema.columns:
+        rows = rows.filter(pl.col("account").is_in(list(wanted)))
+    found = collected(rows, location, schema)
+    found = (ordering.newest if "seen_at" in schema.columns else ordering.ordered)(found, schema.key)
+    return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
+
+
+def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
+    """Every row of a table: of facts the older ones of each key too."""
+    table = opened(location, schema, version)
+    if table is None:
+        return schema.empty().lazy()
+    written = {field.name for field in table.schema().fields}
+    return pl.scan_delta(table).select(column if column in written else pl.lit(None, dtype).alias(column)
+                                       for column, dtype in schema.columns.items())
+
+
+def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.DataFrame:
+    """The rows of `stored` or `scan`. A damaged Parquet file, at which polars panics, raises `StoreMismatch`."""
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+        raise damaged(location, schema.name, str(problem)) from None
+
+
+def damaged(location: str, name: str, reason: str) -> StoreMismatch:
+    return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
+                         f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
+
+
+def rows(location: str, schema: FrameSchema) -> int:
+    """How many rows are stored, by the table's log."""
+    table = opened(location, schema)
+    return int(sum(pl.DataFrame(table.get_add_actions(flatten=True))["num_records"].fill_null(0))) if table else 0
 
 
 def versions(location: str) -> dict[str, int]:
     """The newest version of every table that exists."""
-    tables = {schema.name: _open(location, schema) for schema in _all()}
+    tables = {schema.name: opened(location, schema) for schema in schemas.TABLES.values()}
     return {name: table.version() for name, table in tables.items() if table}
 
 
-def files(location: str) -> dict[str, list[str]]:
-    """The Parquet files that make up every table at this moment (or at the pinned versions)."""
-    pins = pinned_versions()
-    tables = {schema.name: _open(location, schema, pins.get(schema.name)) for schema in _all()}
-    return {name: table.file_uris() if table else [] for name, table in tables.items()}
+def files(location: str, schema: FrameSchema) -> list[str]:
+    """The Parquet files that make up a table at this moment (or at the pinned version). Raises `StoreMismatch`."""
+    table = opened(location, schema, pinned_versions().get(schema.name))
+    return table.file_uris() if table else []
 
 
 def pinned_versions() -> dict[str, int]:
@@ -132,17 +143,14 @@ def pinned_versions() -> dict[str, int]:
 def moment(until: str | datetime) -> datetime:
     """A time that a person wrote, in UTC where it names no zone. Raises `SettingsInvalid`."""
     try:
-        moment = datetime.fromisoformat(until) if isinstance(until, str) else until
+        time = datetime.fromisoformat(until) if isinstance(until, str) else until
     except ValueError:
         raise SettingsInvalid(f"{until!r} is not a time; write it like 2026-05-01T12:00, in UTC, or now.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _all() -> list[FrameSchema]:
-    return [*schemas.FACTS.values(), *schemas.DERIVED.values()]
-
-
-def _uri(location: str, schema: FrameSchema) -> str:
+def uri(location: str, schema: FrameSchema) -> str:
+    """Where a table lies. Raises `SettingsInvalid` for a place that a store cannot take."""
     if found := UNUSABLE.search(location):
         raise SettingsInvalid(f"The store {location} has {found[0]!r} in its path, which a store cannot take; "
                               "name another folder.")
@@ -152,15 +160,15 @@ def _uri(location: str, schema: FrameSchema) -> str:
 
 def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
     try:
-        write_deltalake(_uri(location, schema), frame, **how)
+        write_deltalake(uri(location, schema), frame, **how)
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(_uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(uri(location, schema), str(problem)) from problem
 
 
-def _open(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
+def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
     try:
-        return _Table(_uri(location, schema), version=version)
+        return _Table(uri(location, schema), version=version)
     except TableNotFoundError:
         return None
     except DeltaError as problem:
@@ -168,25 +176,12 @@ def _open(location: str, schema: FrameSchema, version: int | None = None) -> Del
         raise StoreMismatch(f"The table {which} of {location} cannot be read: {str(problem).rstrip('.')}.") from problem
 
 
-def _rows(location: str, schema: FrameSchema, *, like: pl.DataFrame | None = None,
-          version: int | None = None) -> pl.LazyFrame:
-    """Every stored row; with `like`, only of the times that its rows span."""
-    table = _open(location, schema, version)
-    if table is None:
-        return schema.empty().lazy()
-    rows = pl.scan_delta(table)
-    if like is not None and "time" in schema.key:
-        rows = rows.filter(pl.col("time").is_between(like["time"].min(), like["time"].max()))
-    return rows
-
-
-def _collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.DataFrame:
-    """The rows read. A damaged Parquet file, at which polars panics, raises `StoreMismatch`."""
-    try:
-        return rows.collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
-        raise StoreMismatch(f"The table {schema.name} of {location} cannot be read, a file of it is damaged or gone; "
-                            f"bring it back from a copy. ({' '.join(str(problem).split())[:200]})") from None
+def _like(rows: pl.LazyFrame, frame: pl.DataFrame, schema: FrameSchema) -> pl.LazyFrame:
+    """The rows whose key is one of `frame`. The span of each column lets most files be passed over unread."""
+    keys = frame.select(schema.key)
+    spans = [pl.col(column).is_between(pl.lit(keys[column].min()), pl.lit(keys[column].max()))
+             for column in schema.key if not keys[column].has_nulls()]
+    return rows.filter(*spans).join(keys.lazy(), on=schema.key, how="semi", nulls_equal=True)
 
 
 def _newest(rows: pl.LazyFrame, schema: FrameSchema) -> pl.LazyFrame:

@@ -1,0 +1,149 @@
+"""From one net asset value to a later one: what each kind of event brought, to the cent. Pure.
+
+    start + flows + realised + funding + commission + rewards + price effect + residual = end
+
+Between two counted snapshots (without the first one's instant, with the last one's):
+
+- *flows*: deposits and withdrawals at p(t) of their own time.
+- *realised*, *funding*, *commission*, *rewards*: rows of INCOME by `KINDS`, and REWARDS, each at the quote of the
+  next snapshot: with it the quantities there are valued.
+- *price effect*: what was held at the first snapshot times the change of its price, in every wallet but futures;
+  what came or went by flow times the change since its own time; and in the futures wallets, whose balance holds
+  the unrealised profit, all that changed beyond what INCOME lists. Worked out the other way round: the change of
+  value without changes of quantity at the new price. A price that appears or goes is a change of price.
+- *residual*: the rest. Spot trades against the next snapshot's price (their fee, spread and timing), interest of
+  margin loans, the inside of wallets known by value only (options, bots), kinds of income that `KINDS` does not
+  name, and up to four cents of rounding. A transfer between wallets leaves nothing, provided that INCOME lists its
+  futures side (TRANSFER); if not, price effect and residual are off by it, in opposite directions.
+
+Balances are read seconds after the snapshot's time: funding of that very minute may count in one interval as
+price effect, and in the next the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from navbook.schemas import BRIDGE, TIME
+from navbook.types import Wallet
+
+Floats = NDArray[np.float64]
+KINDS = {    # incomeType of GET /fapi/v1/income -> part
+    "REALIZED_PNL": "realised_usd", "INSURANCE_CLEAR": "realised_usd", "DELIVERED_SETTELMENT": "realised_usd",
+    "FUNDING_FEE": "funding_usd", "SPECIAL_FUNDING_FEE": "funding_usd",
+    "COMMISSION": "commission_usd", "COMMISSION_REBATE": "commission_usd", "API_REBATE": "commission_usd",
+    "REFERRAL_KICKBACK": "commission_usd", "FEE_RETURN": "commission_usd",
+    "WELCOME_BONUS": "rewards_usd", "CONTEST_REWARD": "rewards_usd", "BFUSD_REWARD": "rewards_usd"}
+PARTS = ("flows_usd", "realised_usd", "funding_usd", "commission_usd", "rewards_usd", "price_effect_usd")
+BY_MARGIN = (Wallet.FUTURES.value, Wallet.COIN_FUTURES.value)    # their quantities hold unrealised profit
+
+
+def bridge(account: str, periods: Iterable[tuple[str, datetime, datetime]], *, navs: pl.DataFrame,
+           holdings: pl.DataFrame, flows: pl.DataFrame, income: pl.DataFrame, rewards: pl.DataFrame,
+           quotes: pl.DataFrame) -> pl.DataFrame:
+    """BRIDGE: one row of `account` for each of `periods` (name, from, to).
+
+    A period starts at the last counted snapshot at or before its start, else at the first, and ends at the last
+    counted one at or before its end. Rows are in whole cents, so that what is printed adds up.
+
+    navs      [time, nav]  the account's counted snapshots, sorted by time
+    holdings  HOLDINGS of the account; those of other snapshots are left out
+    flows     [time, asset, quantity, value_usd]  counted flows, signed; those without a value are left out
+    income    [time, kind, asset, amount]  INCOME of the account
+    rewards   [time, asset, amount]  REWARDS of the account
+    quotes    [time, asset, price]  USD at the counted snapshots, once each, of all assets of flows, income and
+              rewards, and of those sold out since the snapshot before; without one a flow keeps its own value,
+              income and rewards count nowhere, and what was sold out its last price
+    """
+    if navs.is_empty():
+        return BRIDGE.empty()
+    times = navs.select("time").with_row_index("at")
+    held = holdings.join(times, on="time").sort("at")
+    changes = [_flowed(_seen(flows, times, quotes)), _earned(_seen(income, times, quotes)),
+               _rewarded(_seen(rewards, times, quotes)), _worth(held, navs.height), _moved(held, times, quotes)]
+    running = np.column_stack([_at_snapshots(part, changes, navs.height) for part in PARTS]).cumsum(axis=0)
+    wanted = pl.DataFrame(list(periods), schema={"period": pl.String(), "start": TIME, "end": TIME}, orient="row")
+    first = _last_at(navs["time"], wanted["start"])
+    last = np.maximum(_last_at(navs["time"], wanted["end"]), first)
+    nav = navs["nav"].to_numpy()
+    usd = np.column_stack([nav[first], running[last] - running[first], nav[last]]).tolist()
+    rows = [(account, name, start, end, *_adding_up(*parts)) for name, start, end, parts in zip(
+        wanted["period"], navs["time"][first], navs["time"][last], usd, strict=True)]
+    return BRIDGE.check(pl.DataFrame(rows, schema=BRIDGE.columns, orient="row"))
+
+
+def _last_at(times: pl.Series, moments: pl.Series) -> NDArray[np.int64]:
+    """The position of the last of `times` at or before each of `moments`, else of the first."""
+    following = np.searchsorted(times.to_physical().to_numpy(), moments.to_physical().to_numpy(), side="right")
+    return np.maximum(following - 1, 0)
+
+
+def _adding_up(*start_parts_end: float) -> tuple[float, ...]:
+    """All in whole cents, with the residual before the last."""
+    start, *parts, end = (round(usd, 2) + 0.0 for usd in start_parts_end)    # + 0.0: no minus zero
+    return (start, *parts, round(end - start - sum(parts), 2) + 0.0, end)
+
+
+def _at_snapshots(part: str, changes: Iterable[pl.DataFrame], snapshots: int) -> Floats:
+    """What came to `part` at each snapshot, of frames [at, parts …]; `at` is the snapshot's position."""
+    sums = np.zeros(snapshots)
+    for change in changes:
+        if part in change.columns:
+            known = change.select("at", part).drop_nulls()
+            sums += np.bincount(known["at"].to_numpy(), known[part].to_numpy(), minlength=snapshots)
+    return sums
+
+
+def _seen(rows: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
+    """`rows` [time, asset, …] `at` the snapshot that sees them first, with its `quote`; later ones are left out."""
+    seen = rows.sort("time").join_asof(times.with_columns(snapshot="time"), on="time", strategy="forward")
+    return _quoted(seen.drop_nulls("at").with_columns(time="snapshot"), quotes)
+
+
+def _quoted(rows: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
+    """`rows` [time, asset, …] with the `quote` of that time, or null. Few rows, many quotes: hence the first join."""
+    asked = quotes.join(rows, on=["time", "asset"], how="semi").select("time", "asset", quote="price")
+    return rows.join(asked, on=["time", "asset"], how="left")
+
+
+def _flowed(flows: pl.DataFrame) -> pl.DataFrame:
+    since = pl.col("quantity") * pl.col("quote") - pl.col("value_usd")
+    return flows.select("at", flows_usd="value_usd", price_effect_usd=since)
+
+
+def _earned(income: pl.DataFrame) -> pl.DataFrame:
+    """Each kind in its part; all of them are what changed the futures wallets without any position."""
+    usd = pl.col("amount").cast(pl.Float64) * pl.col("quote")
+    part = pl.col("kind").replace_strict(KINDS, default=None, return_dtype=pl.String)
+    named = {name: pl.when(part == name).then(usd) for name in dict.fromkeys(KINDS.values())}
+    return income.select("at", **named, price_effect_usd=-usd)
+
+
+def _rewarded(rewards: pl.DataFrame) -> pl.DataFrame:
+    return rewards.select("at", rewards_usd=pl.col("amount").cast(pl.Float64) * pl.col("quote"))
+
+
+def _worth(held: pl.DataFrame, snapshots: int) -> pl.DataFrame:
+    """What the value of all holdings changed by since the snapshot before."""
+    priced = held.drop_nulls("value_usd")
+    worth = np.bincount(priced["at"].to_numpy(), priced["value_usd"].to_numpy(), minlength=snapshots)
+    return pl.DataFrame({"at": np.arange(snapshots), "price_effect_usd": np.diff(worth, prepend=0.0)})
+
+
+def _moved(held: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
+    """Minus the changes of quantity since the snapshot before, at the new price; of what is gone, at its quote."""
+    line = (held.filter(pl.col("wallet").is_in(BY_MARGIN).not_())
+            .with_columns(pl.col("at", "quantity").shift(1).over("wallet", "asset").name.prefix("last_"),
+                          next_at=pl.col("at").shift(-1).over("wallet", "asset")))
+    grown = pl.col("quantity") - pl.when(pl.col("last_at") + 1 == pl.col("at")).then("last_quantity").otherwise(0.0)
+    came = line.with_columns(grown=grown).filter(pl.col("grown") != 0)
+    gone = (line.filter(pl.col("next_at").is_null() | (pl.col("next_at") > pl.col("at") + 1))
+            .select("asset", "quantity", "price", at=pl.col("at") + 1).join(times, on="at"))
+    return pl.concat([
+        came.select("at", price_effect_usd=-pl.col("grown") * pl.col("price")),
+        _quoted(gone, quotes).select("at", price_effect_usd=pl.col("quantity") * pl.coalesce("quote", "price"))])

@@ -1,0 +1,128 @@
+"""Take rows out of tables, and copy a store. The caller holds the locks of the store's writers (runner.locks).
+
+A row that was taken out is out of the table's newest version; its files stay until they are vacuumed, so
+that what a run read can still be read at the version that it names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, LocalFileSystem, PyFileSystem, copy_files
+
+from navbook import schemas
+from navbook.errors import StoreUnusable
+from navbook.schemas import FrameSchema
+from navbook.store import tables
+
+
+def time_column(schema: FrameSchema) -> str | None:
+    """What places a row of this table in time: its time, or the end of its period; None: nothing does."""
+    return next((column for column in ("time", "to_time") if column in schema.columns), None)
+
+
+def keys_of(location: str, schema: FrameSchema, account: str, since: datetime | None = None,
+            until: datetime | None = None) -> pl.DataFrame:
+    """The keys of `account`'s rows, all of them or from `since` up to `until`, both included.
+
+    The newest row of a fact decides, so that taking it out never brings an older one back.
+    """
+    rows = tables.scan(location, schema).filter(pl.col("account") == account)
+    when = time_column(schema)
+    if since is not None and until is not None and when is not None:
+        rows = rows.filter(pl.col(when).is_between(since, until))
+    return tables.collected(rows.select(schema.key), location, schema)
+
+
+def count(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
+    """How many stored rows `delete` would take out: older rows of a fact count too."""
+    rows = tables.stored(location, schema).join(keys.lazy(), on=schema.key, how="semi").select(pl.len())
+    return int(tables.collected(rows, location, schema).item())
+
+
+def delete(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
+    """Take all rows with these keys out of a table, in one commit; return how many. Raises `StoreUnusable`."""
+    table = tables.opened(location, schema)
+    if table is None or keys.is_empty():
+        return 0
+    same = " AND ".join(f'stored."{column}" = gone."{column}"' for column in schema.key)
+    try:
+        done = (table.merge(keys, predicate=same, source_alias="gone", target_alias="stored")
+                .when_matched_delete().execute())
+    except (DeltaError, OSError) as problem:
+        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+    return int(done["num_target_rows_deleted"])
+
+
+def copy(location: str, to: Path) -> dict[str, str]:
+    """Copy every table, at its newest version, to the new folder `to`; return the digest of each.
+
+    The copy is a store of its own: its location is `to`. It is read back and compared before it appears
+    under its name, so that it is there whole or not at all. Raises `StoreUnusable`, and `StoreMismatch`
+    when a table cannot be read.
+    """
+    if to.exists():
+        raise StoreUnusable(str(to), "it is there already")
+    beside = to.with_name(f".{to.name}.{os.getpid()}")
+    versions = tables.versions(location)
+    try:
+        beside.mkdir(parents=True)
+        for name, version in versions.items():
+            _copy_table(location, schemas.TABLES[name], version, beside)
+        wanted, written = digests(location, versions), digests(str(beside), versions)
+        if wrong := sorted(name for name in wanted if written.get(name) != wanted[name]):
+            raise StoreUnusable(str(to), f"the copy of {', '.join(wrong)} differs from what was copied")
+        beside.rename(to)
+    except OSError as problem:
+        raise StoreUnusable(str(to), str(problem)) from problem
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return written
+
+
+def digests(location: str, versions: dict[str, int]) -> dict[str, str]:
+    """By table, SHA-256 over the names and contents of the files of that version."""
+    return {name: _digest(location, schemas.TABLES[name], version) for name, version in versions.items()}
+
+
+def _digest(location: str, schema: FrameSchema, version: int) -> str:
+    files, digest = _files(location, schema), sha256()
+    try:
+        for name in _names(location, schema, version):
+            digest.update(name.encode())
+            with files.open_input_stream(name) as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    except OSError as problem:
+        raise tables.damaged(location, schema.name, str(problem)) from None
+    return digest.hexdigest()
+
+
+def _copy_table(location: str, schema: FrameSchema, version: int, to: Path) -> None:
+    """The files of `version` and the log up to it."""
+    source, target = _files(location, schema), Path(tables.uri(str(to), schema))
+    (target / "_delta_log").mkdir(parents=True)
+    log = [entry.path for entry in source.get_file_info(FileSelector("_delta_log"))
+           if entry.base_name[:20].isdigit() and int(entry.base_name[:20]) <= version]
+    for name in (*_names(location, schema, version), *log):
+        try:
+            copy_files(name, str(target / name), source_filesystem=source, destination_filesystem=LocalFileSystem())
+        except FileNotFoundError as problem:
+            raise tables.damaged(location, schema.name, str(problem)) from None
+
+
+def _names(location: str, schema: FrameSchema, version: int) -> list[str]:
+    table = tables.opened(location, schema, version)
+    return sorted(uri.rsplit("/", 1)[1] for uri in table.file_uris()) if table else []
+
+
+def _files(location: str, schema: FrameSchema) -> PyFileSystem:
+    """The table's folder, wherever it is: on this disk or in a bucket."""
+    return PyFileSystem(DeltaStorageHandler(tables.uri(location, schema)))

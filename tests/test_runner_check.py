@@ -1,0 +1,161 @@
+"""Each check finds its own trouble, says what to do, and no other check is disturbed by it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import write_deltalake
+
+from commands import navbook
+from kept import benchmark, keep, kept, settings_for
+from navbook import schemas
+from navbook.runner import check
+from navbook.runner.check import State
+from navbook.store import rewrite, tables
+from navbook.types import Environment
+from worlds import World, at
+
+NOW = at(4)
+
+
+def calm() -> World:
+    world = World()
+    for hour in range(4):
+        world.snapshot(at(hour), {"USDT": 1000})
+    world.flow(at(1.5), 100)
+    return world
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = settings_for(tmp_path, calm())
+    keep(config, calm())
+    return config
+
+
+def troubles(config, now=NOW) -> dict[str, check.Finding]:
+    return {name: found for name, found in check.findings(config, now).items() if found.state is not State.OK}
+
+
+def only_trouble(config, name: str, now=NOW) -> check.Finding:
+    found = troubles(config, now)
+    assert list(found) == [name], found
+    return found[name]
+
+
+def test_a75_when_all_is_well_every_check_says_so(config):
+    found = check.findings(config)
+    assert list(found) == ["store", "snapshots", "answers", "grades", "flows", "quarantine", "reconciliation"]
+    assert {finding.state for finding in found.values()} == {State.OK}
+    assert all(finding.sentence and not finding.next_step for finding in found.values())
+
+
+def test_quarantined_rows_are_listed_with_endpoint_reason_and_time(config):
+    tables.append(config.location, schemas.QUARANTINE, schemas.QUARANTINE.rows([
+        {"account": "main", "endpoint": "GET /sapi/v1/pay/transactions", "id": f"{number:02}", "time": at(number),
+         "reason": "no amount\x1b[2J" if number else "no time", "body": "{}", "seen_at": at(number)} for number in range(12)]))
+    found = only_trouble(config, "quarantine")
+    assert (found.state, len(found.lines)) == (State.WARN, 12)
+    assert found.lines[-1] == "main: 2026-03-02 00:00 UTC GET /sapi/v1/pay/transactions: no time"
+    shown = check.text("quarantine", found)
+    assert shown.endswith("and 2 more")
+    assert "\x1b" not in shown, "what came from outside commands no terminal"
+
+
+def test_flows_without_a_price_are_named_so_that_one_can_be_given(config):
+    world = calm()
+    world.flow(at(2.5), 3, "NOCOIN", flow_id="x")
+    world.flow(at(-5), 3, "NOCOIN", flow_id="before the first snapshot: it never counts")
+    keep(config, world)
+    found = only_trouble(config, "flows")
+    assert found.lines == ("main: 2026-03-02 02:30 UTC +3 NOCOIN deposit:x",)
+    assert "navbook flows price SOURCE:ID USD" in found.next_step
+
+
+@pytest.mark.parametrize(("grade", "state"), [("incomplete", State.FAIL), ("provisional", State.WARN)])
+def test_only_the_newest_grade_is_a_trouble(config, grade, state):
+    history = kept(config, "nav_history")
+    for place, trouble in ((3, True), (2, False)):
+        poor = pl.when(pl.int_range(4) == place).then(pl.lit(grade)).otherwise("grade").alias("grade")
+        rewrite.replace(config.location, schemas.NAV_HISTORY, history.with_columns(poor, reason=pl.lit("spot failed")))
+        assert f"1 {grade}" in check.findings(config, at(4))["grades"].sentence
+        assert bool(troubles(config)) is trouble
+        if trouble:
+            found = only_trouble(config, "grades")
+            assert (found.state, found.lines) == (state, (f"main: 2026-03-02 03:00 UTC is {grade}: spot failed",))
+
+
+def test_wallets_that_the_exchange_has_otherwise_are_listed(config):
+    row = dict.fromkeys(schemas.RECONCILIATION.columns) | {"account": "main", "within": False, "residual_usd": -12.5}
+    rewrite.replace(config.location, schemas.RECONCILIATION, schemas.RECONCILIATION.rows([
+        row | {"time": at(2), "wallet": "funding"}, row | {"time": at(3), "wallet": "spot"},
+        row | {"time": at(3), "wallet": "other", "within": None}]))
+    assert only_trouble(config, "reconciliation").lines == ("main: spot -12.50 USD",)
+
+
+def test_figures_older_than_the_snapshots_are_told(config):
+    late = World()
+    late.snapshot(at(4), {"USDT": 1})
+    tables.append(config.location, schemas.SNAPSHOTS, late.facts().snapshots)
+    found = only_trouble(config, "answers")
+    assert (found.sentence, found.next_step) == ("The figures of main are older than the snapshots.", "Run navbook benchmark.")
+    benchmark(config)
+    assert troubles(config) == {}
+
+
+@pytest.mark.parametrize(("hours", "late"), [(2.5, False), (2.6, True)])
+def test_an_account_is_late_after_two_and_a_half_usual_distances(tmp_path, hours, late):
+    config = settings_for(tmp_path, calm(), environment=Environment.LIVE)
+    keep(config, calm())
+    now = at(3) + timedelta(hours=hours)
+    assert ("snapshots" in troubles(config, now)) is late
+    (line,) = check.findings(config, now)["snapshots"].lines
+    assert line.startswith("main: 2026-03-02 03:00:00 UTC, 2 h ago")
+    assert line.endswith("late") is late
+
+
+def test_the_sandboxs_clock_may_be_any(config):
+    assert troubles(config, at(9999)) == {}
+    assert troubles(config, at(-9999)) == {}
+
+
+def test_an_account_that_was_never_collected_is_told(tmp_path):
+    world = calm()
+    world.accounts = ("main", "sub")
+    config = settings_for(tmp_path, world)
+    assert only_trouble(config, "snapshots").sentence == "Two accounts not collected lately."
+    world.accounts = ("main",)
+    keep(config, world)
+    found = only_trouble(config, "snapshots")
+    assert found.lines[-1] == "sub: never collected"
+    assert found.next_step == "Run navbook collect."
+
+
+def test_a_damaged_table_is_found_and_the_other_checks_go_on(config):
+    Path(tables.files(config.location, schemas.FLOW_VALUES)[0]).write_bytes(b"PAR1 no more")
+    found = troubles(config)
+    assert list(found) == ["store", "flows"]
+    assert all(finding.state is State.FAIL for finding in found.values())
+    assert "The table flow_values of" in found["flows"].sentence
+    assert "The table flow_values of" in found["store"].lines[0]
+
+
+def test_a_table_of_another_schema_is_found(config):
+    write_deltalake(tables.uri(config.location, schemas.TRANSFERS), pl.DataFrame({"account": ["main"], "amount": [1.5]}))
+    found = only_trouble(config, "store")
+    assert found.lines == ("The table transfers has another schema: amount is Float64, not Decimal(precision=38, scale=18).",)
+
+
+def test_the_command_exits_0_only_when_all_is_well(tmp_path):
+    (tmp_path / "navbook.toml").write_text("[accounts.main]\n", encoding="utf-8")
+    result = navbook("check", "--json", folder=tmp_path)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["snapshots"]["state"] == "warn"
+    keep(settings_for(tmp_path, calm()), calm())
+    result = navbook("check", folder=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines() if not line.startswith(" ")] == ["ok"] * 7
