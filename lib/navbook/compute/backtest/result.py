@@ -1,0 +1,119 @@
+"""What a backtest found: its trades, its equity, its sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from navbook.compute.backtest import kernel
+from navbook.compute.backtest.candles import Candles
+from navbook.compute.backtest.equity import mark_to_market
+from navbook.compute.brackets import BracketRules, Costs
+from navbook.schemas import BACKTEST_TRADES
+from navbook.types import ExitReason, Intrabar
+
+REASONS = tuple(reason.value for reason in
+                (ExitReason.TAKE_PROFIT, ExitReason.STOP_LOSS, ExitReason.LIQUIDATION, ExitReason.OPEN))
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Trades as the compiled loops leave them, in the order of their exits; see `kernel.run_chain`."""
+
+    rules: NDArray[np.int64]     # which of the rules each trade follows
+    reopens: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    prices: Floats
+    codes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """One or more brackets replayed over the first `end` of `candles`; of `run`.
+
+    path  which way it was computed: "one chain", or "event order" where positions share a wallet
+    """
+
+    candles: Candles
+    end: int
+    rules: tuple[BracketRules, ...]
+    costs: Costs
+    intrabar: Intrabar
+    path: str
+    ledger: Ledger
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """BACKTEST_TRADES by entry time, LONG before SHORT. Prices are fills, so slippage is in them."""
+        ledger = self.ledger
+        closed = ledger.codes[:, 0] != kernel.OPEN
+        exits = np.where(closed, ledger.rows[:, 1], 0)
+        sides = pl.Series([rules.side.value for rules in self.rules], dtype=pl.String)
+        prices = {name: ledger.prices[:, place] for place, name in enumerate(
+            ("entry_price", "quantity", "take_profit", "stop_loss", "exit_price", "fee", "funding", "pnl"))}
+        frame = pl.DataFrame({
+            "side": sides.gather(ledger.rules), "entry_time": self.candles.times(ledger.rows[:, 0]), **prices,
+            "exit_time": self.candles.times(exits), "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
+            "reopen": ledger.reopens}).select(list(BACKTEST_TRADES.columns))
+        if not closed.all():
+            when_closed = pl.when(pl.lit(pl.Series(closed)))
+            frame = frame.with_columns(when_closed.then(pl.col(name)).alias(name)
+                                       for name in ("exit_time", "exit_price", "fee", "funding", "pnl"))
+        return frame if len(self.rules) == 1 else frame.sort("entry_time", "side", maintain_order=True)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Sums over closed trades, in USDT, and what they are measured by.
+
+        trades, wins, losses   closed; pnl above zero, below zero
+        pnl, fees, funding     sums in the order of the exits; fees are positive, funding too when received
+        max_drawdown           deepest fall of the pnl after an earlier peak of it (or its start), positive
+        liquidations, ambiguous    how many were liquidated; how many hang on the intrabar rule
+        buy_and_hold           last close / first open - 1
+        excess                 pnl / amount_usdt (of all rules together) less buy_and_hold
+        """
+        sums, counts = kernel.total(self.ledger.prices, self.ledger.codes, len(self.ledger))
+        return {**summary_of(sums, counts), "buy_and_hold": self.buy_and_hold,
+                "excess": excess(float(sums[kernel.PNL]), self.amount_usdt, self.buy_and_hold)}
+
+    @property
+    def amount_usdt(self) -> float:
+        return float(sum(rules.amount_usdt for rules in self.rules))
+
+    @property
+    def buy_and_hold(self) -> float:
+        return buy_and_hold(self.candles, self.end)
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """[time, equity_usdt]: what the trades have gained at the close of each candle (`time` is its end).
+
+        Closed trades count with their pnl; an open one at the close, less its entry's fee, plus its funding so far.
+        """
+        return pl.DataFrame({"time": self.candles.ends(self.end), "equity_usdt": mark_to_market(self)})
+
+
+def summary_of(sums: Floats, counts: NDArray[np.int64]) -> dict[str, Any]:
+    return {"trades": int(counts[kernel.TRADES]), "wins": int(counts[kernel.WINS]),
+            "losses": int(counts[kernel.LOSSES]), "pnl": float(sums[kernel.PNL]), "fees": float(sums[kernel.FEES]),
+            "funding": float(sums[kernel.FUNDING]), "max_drawdown": float(sums[kernel.DRAWDOWN]),
+            "liquidations": int(counts[kernel.LIQUIDATIONS]), "ambiguous": int(counts[kernel.AMBIGUOUS])}
+
+
+def buy_and_hold(candles: Candles, end: int) -> float:
+    """Return of the symbol from the first open to the last close; 0 without candles."""
+    return float(candles.close[end - 1] / candles.open[0]) - 1 if end else 0.0
+
+
+def excess(pnl: float, amount_usdt: float, buy_and_hold: float) -> float:
+    return pnl / amount_usdt - buy_and_hold
+
