@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -13,6 +14,7 @@ from commands import CHECKOUT
 from literal_brackets import simulate
 from navbook.compute import backtest
 from navbook.compute.brackets import BracketRules, Costs
+from navbook.errors import BracketInvalid
 from navbook.schemas import BACKTEST_TRADES
 
 DATA = CHECKOUT / "../shared/data"
@@ -31,6 +33,17 @@ def frame(rows):
     prices = {name: pl.Series(values, dtype=pl.Float64)
               for name, values in zip(("open", "high", "low", "close"), columns[1:], strict=True)}
     return pl.DataFrame({"open_time": minutes.cast(pl.Datetime("ms", "UTC")), **prices})
+
+
+def walk(count, seed=1):
+    """A random walk of `count` minutes around 100."""
+    chance, price, rows = random.Random(seed), 100.0, []
+    for minute in range(count):
+        last = round(price + chance.uniform(-0.3, 0.3), 2)
+        rows.append((START + minute, price, round(max(price, last) + chance.random() / 5, 2),
+                     round(min(price, last) - chance.random() / 5, 2), last))
+        price = last
+    return rows
 
 
 def literal(rows, rules, costs=None, **more):
@@ -142,3 +155,60 @@ def test_a_trading_halt_closes_the_chain_or_is_waited_out():
     assert backtest.run(before, BracketRules(**rules)).trades.height == 1
     assert backtest.run(before, BracketRules(**rules, reopen_window=f"{needed - 1}s")).trades.height == 1
     assert backtest.run(before, BracketRules(**rules, reopen_window=f"{needed}s")).trades["entry_time"][1] == again
+
+
+# -- sweeps ----------------------------------------------------------------------------------------------------
+def assert_rows_are_runs(rows, base, grid, costs, intrabar, picks=None):
+    table = backtest.sweep(rows, BracketRules(**base), grid, costs, intrabar=intrabar)
+    for number in picks if picks is not None else range(table.height):
+        row = table.row(number, named=True)
+        values = {name: row[name] for name in grid if name != "brackets"}
+        found = backtest.run(rows, BracketRules(**{**base, **values}), costs, intrabar=intrabar).summary
+        assert {name: value for name, value in row.items() if name not in grid} == {
+            name: found[name] for name in row if name not in grid}, values
+    return table
+
+
+@settings(max_examples=150, deadline=None)
+@given(candles(), rule_values, cost_values, rules_of_order, st.data())
+def test_every_row_of_a_sweep_is_a_run(rows, rules, costs, intrabar, data):
+    paid = costs.pop("funding")
+    funding = pl.DataFrame({"time": pl.Series([row[0] for row in paid], dtype=pl.Int64).cast(pl.Datetime("ms", "UTC")),
+                            "rate": [row[1] for row in paid], "mark_price": [row[2] for row in paid]},
+                           schema_overrides={"rate": pl.Float64, "mark_price": pl.Float64})
+    grid = {"tp_usdt": [0.5, 3.0, 7.0], "sl_usdt": [0.7, 5.0, 60.0]}
+    more = data.draw(st.sampled_from([{}, {"side": ["LONG", "SHORT"]}, {"amount_usdt": [50, 100.0]},
+                                      {"leverage": [3, 125]}, {"max_reopens": [None, 0, 2]},
+                                      {"reopen_delay": ["0s", "3m", "11m"]}, {"check_every": ["1m", "7m"]},
+                                      {"wallet_usdt": [None, 80.0]}, {"margin_type": ["CROSSED", "ISOLATED"]}]))
+    assert_rows_are_runs(frame(rows), rules, {**grid, **more}, Costs(**costs, funding=funding), intrabar)
+
+
+@recorded
+@pytest.mark.parametrize("side", ["LONG", "SHORT"])
+def test_a_sweep_of_real_candles(side):
+    table = backtest.prepare(pl.read_parquet(DATA / "candles/um/SOLUSDT-1m-2025-05-04_06-03.parquet"))
+    base = {"side": side, "step_size": 0.01, "tick_size": 0.01}
+    grid = {"tp_usdt": [1.0 + step for step in range(20)], "sl_usdt": [1.0 + step for step in range(20)]}
+    told = []
+    found = assert_rows_are_runs(table, base, grid, Costs(slippage_bps=1), "path", picks=range(0, 400, 23))
+    assert found.height == 400
+    backtest.sweep(table, BracketRules(**base), grid, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_sweep_ends_when_progress_says_so():
+    def stop(part):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backtest.sweep(frame(walk(500)), BracketRules(), {"tp_usdt": [1, 2, 3, 4, 5, 6, 7]}, progress=stop)
+
+
+@pytest.mark.parametrize(("grid", "key"), [
+    ({"tp": [1]}, "grid"), ({"tp_usdt": []}, "tp_usdt"), ({"tp_usdt": [1, -1]}, "tp_usdt"), ({"side": "LONG"}, "side")])
+def test_a_grid_that_cannot_be_is_refused(grid, key):
+    with pytest.raises(BracketInvalid) as refused:
+        backtest.sweep(frame(walk(5)), BracketRules(), grid)
+    assert refused.value.key == key

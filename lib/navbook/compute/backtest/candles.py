@@ -15,7 +15,7 @@ from navbook.compute.backtest import kernel, scan
 from navbook.errors import BracketInvalid, CandlesInvalid
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int32]
+Indices = NDArray[np.uint32]
 PRICES = ("open", "high", "low", "close")
 A_MINUTE = {"ms": 60_000, "us": 60_000_000, "ns": 60_000_000_000}
 MANY = 60                     # rows that tell candles of another interval from minutes with gaps
@@ -64,9 +64,11 @@ class Candles:
         return np.repeat(self.stretch_minute - self.stretch_row, lengths) + np.arange(len(self))
 
     @cached_property
-    def links(self) -> tuple[Indices, Indices]:
-        """The next candle with a higher high, and the next with a lower low; the number of candles where none is."""
-        return scan.next_above(self.high), scan.next_below(self.low)
+    def links(self) -> Indices:
+        """[2, candle]: the next candle with a higher high, with a lower low; the number of candles where none is."""
+        links = np.empty((2, len(self)), np.uint32)
+        scan.link(self.high, self.low, links)
+        return links
 
     def rows_before(self, until: datetime | None) -> int:
         """How many candles open before `until`. Raises `BracketInvalid` for a time without its zone."""

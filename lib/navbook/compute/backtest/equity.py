@@ -1,6 +1,7 @@
 """Equity at every candle's close, from a backtest's trades."""
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# mypy: no-check-untyped-defs
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -29,8 +30,10 @@ def mark_to_market(backtest: Backtest) -> NDArray[np.float64]:
                    ledger.codes[mine], backtest.costs.taker_fee, due, terms)
     return total
 
+compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by zero is an infinity
 
-@njit(cache=True, nogil=True)
+
+@compiled
 def add_equity(total, close, minutes, signs, rows, prices, codes, taker, due, terms):
     """Add one chain's gains to `total` [candle]; the chain's trades follow one another."""
     realised, row, end = 0.0, 0, len(total)

@@ -38,6 +38,14 @@ def timing_of(rules: BracketRules) -> tuple[int, int, int]:
     return rules.check_ms, rules.delay_ms, rules.window_ms
 
 
+def steady_of(rules: BracketRules, candles: Candles) -> int:
+    """After how many candles a closed position always reopens; 0 where that differs or never is."""
+    minutes = 1 - (-rules.delay_ms // A_MINUTE["ms"])
+    steady = (len(candles.stretch_row) == 1 and A_MINUTE["ms"] % rules.check_ms == 0
+              and (minutes - 1) * A_MINUTE["ms"] <= rules.window_ms)
+    return minutes if steady else 0
+
+
 def tiers_of(tiers: tuple[Tier, ...]) -> Tiers:
     return (np.array([tier.cap for tier in tiers]), np.array([tier.rate for tier in tiers]),
             np.array([tier.cum for tier in tiers]))

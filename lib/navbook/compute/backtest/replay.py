@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles, prepare
@@ -37,12 +38,14 @@ def run(candles: pl.DataFrame | Candles, rules: BracketRules, costs: Costs = Cos
     return Backtest(ready, end, (rules,), costs, rule, "one chain", ledger)
 
 
-def one_chain(candles: Candles, end: int, rules: BracketRules, costs: Costs, rule: int) -> Ledger:
+def one_chain(candles: Candles, end: int, rules: BracketRules, costs: Costs, rule: int,
+              signal: NDArray[np.int32] = NO_SIGNAL) -> Ledger:
+    """The trades of one set of rules in the first `end` candles."""
     most = most_trades(candles, end, rules)
     rows, prices, codes = np.empty((most, 2), np.int64), np.empty((most, 8)), np.empty((most, 2), np.int64)
     count = kernel.run_chain(
         (candles.open, candles.high, candles.low, candles.close), candles.blocks,
-        (candles.stretch_row, candles.stretch_minute), end, NO_SIGNAL, plan.rules_of(rules, candles),
+        (candles.stretch_row, candles.stretch_minute), end, signal, plan.rules_of(rules, candles),
         plan.timing_of(rules), (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers),
         plan.funding_of(costs), rule, rows, prices, codes)
     return Ledger(np.zeros(count, np.int64), np.arange(count), rows[:count], prices[:count], codes[:count])

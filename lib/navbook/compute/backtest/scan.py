@@ -4,6 +4,7 @@ Compiled functions call those of their own file only: numba's cache does not not
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# mypy: no-check-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -14,8 +15,10 @@ Floats = NDArray[np.float64]
 Blocks = tuple[Floats, Floats, Floats, Floats, Floats, Floats]    # high and low of 16, 256 and 4096 candles
 FAN = 16
 
+compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by zero is an infinity
 
-@njit(cache=True, nogil=True)
+
+@compiled
 def is_whole(times, step):
     """Whether every candle opens one `step` after the one before it, the first at a multiple of `step`."""
     apart = 0
@@ -24,7 +27,7 @@ def is_whole(times, step):
     return apart == 0 and times[0] % step == 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _first_level(opens, high, low, close, top, bottom):
     """Extremes of 16 candles each; returns whether all candles are sound (NaN fails every comparison)."""
     sound, count = True, len(high)
@@ -48,7 +51,7 @@ def _first_level(opens, high, low, close, top, bottom):
     return sound
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _next_level(fine_top, fine_bottom, top, bottom):
     for block in range(len(top)):
         start, end = block * FAN, min(block * FAN + FAN, len(fine_top))
@@ -74,7 +77,7 @@ def checked_blocks(opens: Floats, high: Floats, low: Floats, close: Floats) -> t
     return (top1, low1, top2, low2, top3, low3), bool(sound)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def first_bad(opens, high, low, close):
     for row in range(len(high)):
         first, h, w, last = opens[row], high[row], low[row], close[row]
@@ -83,27 +86,16 @@ def first_bad(opens, high, low, close):
     return len(high)
 
 
-@njit(cache=True, nogil=True)
-def next_above(values):
-    """For each place the next one with a larger value; the number of places where there is none."""
-    count = len(values)
-    links = np.empty(count, np.int32)
+@compiled
+def link(high, low, links):
+    """Fill `links` [2, candle]; see `Candles.links`."""
+    count = len(high)
     for row in range(count - 1, -1, -1):
         later = row + 1
-        while later < count and values[later] <= values[row]:
-            later = links[later]
-        links[row] = later
-    return links
-
-
-@njit(cache=True, nogil=True)
-def next_below(values):
-    """For each place the next one with a smaller value; the number of places where there is none."""
-    count = len(values)
-    links = np.empty(count, np.int32)
-    for row in range(count - 1, -1, -1):
+        while later < count and high[later] <= high[row]:
+            later = links[0, later]
+        links[0, row] = later
         later = row + 1
-        while later < count and values[later] >= values[row]:
-            later = links[later]
-        links[row] = later
-    return links
+        while later < count and low[later] >= low[row]:
+            later = links[1, later]
+        links[1, row] = later
