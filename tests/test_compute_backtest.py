@@ -82,7 +82,7 @@ def same(rows, rules, costs=None, intrabar="pessimistic"):
     assert found.summary["trades"] == len(closed)
     assert found.summary["ambiguous"] == ambiguous
     assert found.equity.height == len(rows)
-    if rows and closed and len(closed) == len(wanted) and closed[-1]["exit_time"] <= found.equity["time"][-1]:
+    if rows and closed and len(closed) == len(wanted) and closed[-1]["exit_time"] <= found.equity["open_time"][-1]:
         assert found.equity["equity_usdt"][-1] == pytest.approx(pnl, abs=1e-9)
     return found
 

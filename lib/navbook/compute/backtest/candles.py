@@ -30,7 +30,7 @@ class Candles:
     open, high, low, close
     stretch_row        where each stretch without a missing minute starts, and
     stretch_minute     its first minute since the epoch
-    blocks             highest high and lowest low of 16, 256, 4096 … candles
+    blocks             highest high and lowest low of 8, 64, 512 … candles
     """
 
     frame: pl.DataFrame
@@ -58,6 +58,16 @@ class Candles:
         stretch = int(np.searchsorted(self.stretch_row, row, side="right")) - 1
         return int(self.stretch_minute[stretch]) + row - int(self.stretch_row[stretch])
 
+    @property
+    def highest(self) -> float:
+        top, _, starts = self.blocks
+        return float(top[starts[-2]:].max())
+
+    @property
+    def lowest(self) -> float:
+        _, bottom, starts = self.blocks
+        return float(bottom[starts[-2]:].min())
+
     @cached_property
     def minutes(self) -> NDArray[np.int64]:
         lengths = np.diff(self.stretch_row, append=len(self))
@@ -84,13 +94,12 @@ class Candles:
 
     def times(self, rows: NDArray[Any]) -> pl.Series:
         """Open times of `rows`."""
-        stretch = np.searchsorted(self.stretch_row, rows, side="right") - 1
-        minutes = self.stretch_minute[stretch] + rows - self.stretch_row[stretch]
+        if len(self.stretch_row) == 1:
+            minutes = rows + self.stretch_minute[0]
+        else:
+            stretch = np.searchsorted(self.stretch_row, rows, side="right") - 1
+            minutes = self.stretch_minute[stretch] + rows - self.stretch_row[stretch]
         return pl.Series(minutes * A_MINUTE["us"]).cast(pl.Datetime("us", "UTC"))
-
-    def ends(self, count: int) -> pl.Series:
-        """When each of the first `count` candles closes."""
-        return pl.Series((self.minutes[:count] + 1) * A_MINUTE["us"]).cast(pl.Datetime("us", "UTC"))
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -158,7 +158,7 @@ class Sweep:
         outcomes = (np.full(len(levels), 2**63, np.uint64), np.empty(len(levels), np.int64),
                     np.empty(len(levels), np.uint32), np.empty((len(levels), 3)), np.zeros(len(levels), np.bool_))
         common = (float(rules.sign), *plan.steps_of(rules, candles).numbers, rules.is_isolated)
-        lowest, highest = (int(kernel.bucket_of(price)) for price in (candles.low.min(), candles.high.max()))
+        lowest, highest = (int(kernel.bucket_of(price)) for price in (candles.lowest, candles.highest))
         buckets, stacks = np.zeros((2, highest - lowest + 2), np.uint32), _stacks(end)
         found, scarce = np.zeros((len(mine), 8)), np.zeros((len(mine), 3), np.int64)
         # everyone enters at the first candle that allows it

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FAN = 16    # of `scan`'s blocks
+FAN = 8    # of `scan`'s blocks
+ONE = np.uint64(1)
 TP, SL, LIQUIDATION, OPEN = 0, 1, 2, 3            # codes of ExitReason
 PESSIMISTIC, OPTIMISTIC, PATH = 0, 1, 2           # codes of Intrabar
 MOST_ROUNDS = 24
@@ -24,44 +25,37 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by 
 
 # -- looking ahead --------------------------------------------------------------------------------------------
 @compiled
-def first_touch(start, end, up, down, high, low, blocks):    # noqa: C901 (a loop a level)
+def first_touch(start, end, up, down, high, low, blocks):
     """The first candle in [start, end) with high >= up or low <= down; `end` when there is none.
 
-    Up the blocks while nothing touches, then down into the first that does; some of it may lie beyond `end`.
+    Up to larger blocks while nothing touches, then down into the first that does; some of it may lie beyond `end`.
     """
-    top1, low1, top2, low2, top3, low3 = blocks
-    row, stop = start, min(-(-start // FAN) * FAN, end)
+    tops, bottoms, starts = blocks
+    row, stop = np.uint64(start), min(np.uint64(start | (FAN - 1)) + ONE, np.uint64(end))
     while row < stop:
         if (high[row] >= up) | (low[row] <= down):
-            return row
-        row += 1
-    block, stop = row // FAN, min(-(-(row // FAN) // FAN) * FAN, len(top1))
-    while block < stop and not (top1[block] >= up) | (low1[block] <= down):
-        block += 1
-    if block == stop and row < end:
-        wide, stop = block // FAN, min(-(-(block // FAN) // FAN) * FAN, len(top2))
-        if block == len(top1):
+            return np.int64(row)
+        row += ONE
+    place, level = row // np.uint64(FAN), 0
+    while True:
+        first, size = np.uint64(starts[level]), np.uint64(starts[level + 1] - starts[level])
+        stop = min((place + np.uint64(FAN - 1)) & ~np.uint64(FAN - 1), size)
+        while place < stop and not (tops[first + place] >= up) | (bottoms[first + place] <= down):
+            place += ONE
+        if place < stop:
+            break
+        place, level = place // np.uint64(FAN), level + 1
+        if level + 1 == len(starts):
             return end
-        while wide < stop and not (top2[wide] >= up) | (low2[wide] <= down):
-            wide += 1
-        if wide == stop:
-            widest = wide // FAN
-            if wide == len(top2):
-                return end
-            while widest < len(top3) and not (top3[widest] >= up) | (low3[widest] <= down):
-                widest += 1
-            if widest == len(top3):
-                return end
-            wide = widest * FAN
-            while not (top2[wide] >= up) | (low2[wide] <= down):
-                wide += 1
-        block = wide * FAN
-        while not (top1[block] >= up) | (low1[block] <= down):
-            block += 1
-    row = max(row, block * FAN)
-    while row < end and not (high[row] >= up) | (low[row] <= down):
-        row += 1
-    return min(row, end)
+    while level > 0:
+        place, level = place * np.uint64(FAN), level - 1
+        first = np.uint64(starts[level])
+        while not (tops[first + place] >= up) | (bottoms[first + place] <= down):
+            place += ONE
+    row = max(row, place * np.uint64(FAN))
+    while row < np.uint64(end) and not (high[row] >= up) | (low[row] <= down):
+        row += ONE
+    return np.int64(min(row, np.uint64(end)))
 
 
 @compiled
@@ -213,8 +207,9 @@ def settled(minutes, minute):
 
 # -- one run ---------------------------------------------------------------------------------------------------
 @compiled
-def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, funding, rule, rows, prices, codes):  # noqa: C901
-    """Trade after trade from the first candle on; returns how many there are.
+def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, funding, rule, state, rows, prices,    # noqa: C901
+              codes):
+    """Trade after trade until the last or until `rows` is full; returns how many there are.
 
     candles  open, high, low, close        end     candles in use
     signal   the first row at or after each one where an entry is allowed; empty: every row
@@ -222,6 +217,7 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
              (0 never liquidated, 1 isolated, 2 cross), wallet, most trades
     timing   check_every, reopen_delay, reopen_window in ms
     costs    taker fee, slippage           funding  minutes (rounded up) and rate * mark price of each settlement
+    state    [trades so far, row of the next entry, `end` when there is none]
     rows     out [trade, 2]: rows of entry and exit (`end` while open)
     prices   out [trade, 8]: entry, quantity, take profit, stop, exit, fee, funding, pnl
     codes    out [trade, 2]: reason; 1 where the trade hangs on the intrabar rule
@@ -231,8 +227,15 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
     check, delay, window = timing
     taker, slippage = costs
     due, terms = funding
-    count, row, realised = 0, 0, 0.0
+    count, row, realised = state[0], state[1], 0.0
+    if mode == 2:
+        for trade in range(count):
+            realised += prices[trade, 7]
+    state[1] = end
     while count < most:
+        if count == len(rows):
+            state[0], state[1] = count, row
+            break
         if len(signal):
             row = signal[row] if row < end else end
         if row >= end:
@@ -308,7 +311,6 @@ def total(prices, codes, count):
 # -- many runs at once -----------------------------------------------------------------------------------------
 FINE = 52 - 14                # bits of a float that a bucket leaves out: 2**-14 is 0.006 %
 NONE = np.uint32(0xFFFFFFFF)
-ONE = np.uint64(1)
 NEAR = 2**17                  # candles whose lists are at hand; who enters later waits in one long list
 WON = 2.0**26                 # counts share a float: trades + WON * wins
 GAP, STOP_THERE, PROFIT_THERE, FIRST, SECOND = range(5)    # what comes before what in one candle

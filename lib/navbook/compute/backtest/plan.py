@@ -78,10 +78,10 @@ class Steps:
 def steps_of(rules: BracketRules, candles: Candles) -> Steps:
     """Raises `BracketInvalid` where a grid is too fine for floats at these prices."""
     steps = Steps(grid_of("step_size", rules.step_size), grid_of("tick_size", rules.tick_size))
-    most = rules.notional / float(candles.low.min()) if steps.step.top else 0.0
+    most = rules.notional / candles.lowest if steps.step.top else 0.0
     if most * steps.step.scale * 2 > EXACT:
         raise BracketInvalid("step_size", rules.step_size, "coarser: such quantities have more than 15 digits")
-    if steps.tick.top and float(candles.high.max()) * steps.tick.scale * 4 > EXACT:
+    if steps.tick.top and candles.highest * steps.tick.scale * 4 > EXACT:
         raise BracketInvalid("tick_size", rules.tick_size, "coarser: such prices have more than 15 digits")
     return steps
 

@@ -14,6 +14,7 @@ from navbook.compute.backtest.result import Backtest, Ledger
 from navbook.compute.brackets import BracketRules, Costs
 
 NO_SIGNAL = np.zeros(0, np.int32)
+AT_FIRST = 2**14    # trades to make room for: fresh memory is dear, and few runs need more
 
 
 def run(candles: pl.DataFrame | Candles, rules: BracketRules, costs: Costs = Costs(), *,    # noqa: B008 (frozen)
@@ -41,18 +42,14 @@ def run(candles: pl.DataFrame | Candles, rules: BracketRules, costs: Costs = Cos
 def one_chain(candles: Candles, end: int, rules: BracketRules, costs: Costs, rule: int,
               signal: NDArray[np.int32] = NO_SIGNAL) -> Ledger:
     """The trades of one set of rules in the first `end` candles."""
-    most = most_trades(candles, end, rules)
-    rows, prices, codes = np.empty((most, 2), np.int64), np.empty((most, 8)), np.empty((most, 2), np.int64)
-    count = kernel.run_chain(
-        (candles.open, candles.high, candles.low, candles.close), candles.blocks,
-        (candles.stretch_row, candles.stretch_minute), end, signal, plan.rules_of(rules, candles),
-        plan.timing_of(rules), (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers),
-        plan.funding_of(costs), rule, rows, prices, codes)
+    rows, prices, codes = np.empty((AT_FIRST, 2), np.int64), np.empty((AT_FIRST, 8)), np.empty((AT_FIRST, 2), np.int64)
+    count, state = 0, np.array([0, 0])
+    while state[1] < end:
+        if count == len(rows):
+            rows, prices, codes = (np.concatenate([part, np.empty_like(part)]) for part in (rows, prices, codes))
+        count = kernel.run_chain(
+            (candles.open, candles.high, candles.low, candles.close), candles.blocks,
+            (candles.stretch_row, candles.stretch_minute), end, signal, plan.rules_of(rules, candles),
+            plan.timing_of(rules), (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers),
+            plan.funding_of(costs), rule, state, rows, prices, codes)
     return Ledger(np.zeros(count, np.int64), np.arange(count), rows[:count], prices[:count], codes[:count])
-
-
-def most_trades(candles: Candles, end: int, rules: BracketRules) -> int:
-    """More trades than this cannot be: from one entry to the next it takes a minute and the delay at least."""
-    minutes = candles.minute(end - 1) - candles.first_minute if end else 0
-    most = min(end, minutes // (1 + rules.delay_ms // 60_000) + 1)
-    return most if rules.most_trades is None else min(most, rules.most_trades)

@@ -54,20 +54,19 @@ class Backtest:
     @cached_property
     def trades(self) -> pl.DataFrame:
         """BACKTEST_TRADES by entry time, LONG before SHORT. Prices are fills, so slippage is in them."""
-        ledger = self.ledger
-        closed = ledger.codes[:, 0] != kernel.OPEN
-        exits = np.where(closed, ledger.rows[:, 1], 0)
-        sides = pl.Series([rules.side.value for rules in self.rules], dtype=pl.String)
-        prices = {name: ledger.prices[:, place] for place, name in enumerate(
-            ("entry_price", "quantity", "take_profit", "stop_loss", "exit_price", "fee", "funding", "pnl"))}
+        ledger, candles = self.ledger, self.candles
+        still_open = np.flatnonzero(ledger.codes[:, 0] == kernel.OPEN)
+        entry_price, quantity, take_profit, stop_loss, *at_exit = ledger.prices.T
+        exits = {name: _without(values, still_open)
+                 for name, values in zip(("exit_price", "fee", "funding", "pnl"), at_exit, strict=True)}
+        exit_time = _without(candles.times(ledger.rows[:, 1]), still_open)
+        side = (pl.repeat(self.rules[0].side.value, len(ledger), eager=True) if len(self.rules) == 1
+                else pl.Series([rules.side.value for rules in self.rules]).gather(ledger.rules))
         frame = pl.DataFrame({
-            "side": sides.gather(ledger.rules), "entry_time": self.candles.times(ledger.rows[:, 0]), **prices,
-            "exit_time": self.candles.times(exits), "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
-            "reopen": ledger.reopens}).select(list(BACKTEST_TRADES.columns))
-        if not closed.all():
-            when_closed = pl.when(pl.lit(pl.Series(closed)))
-            frame = frame.with_columns(when_closed.then(pl.col(name)).alias(name)
-                                       for name in ("exit_time", "exit_price", "fee", "funding", "pnl"))
+            "side": side, "entry_time": candles.times(ledger.rows[:, 0]), "entry_price": entry_price,
+            "quantity": quantity, "take_profit": take_profit, "stop_loss": stop_loss, "exit_time": exit_time,
+            "exit_price": exits["exit_price"], "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
+            "fee": exits["fee"], "funding": exits["funding"], "pnl": exits["pnl"], "reopen": ledger.reopens})
         return frame if len(self.rules) == 1 else frame.sort("entry_time", "side", maintain_order=True)
 
     @cached_property
@@ -95,11 +94,18 @@ class Backtest:
 
     @cached_property
     def equity(self) -> pl.DataFrame:
-        """[time, equity_usdt]: what the trades have gained at the close of each candle (`time` is its end).
+        """[open_time, equity_usdt]: what the trades have gained at the close of each candle.
 
         Closed trades count with their pnl; an open one at the close, less its entry's fee, plus its funding so far.
         """
-        return pl.DataFrame({"time": self.candles.ends(self.end), "equity_usdt": mark_to_market(self)})
+        times = self.candles.frame["open_time"].head(self.end)
+        return pl.DataFrame({"open_time": times.cast(pl.Datetime("us", "UTC")), "equity_usdt": mark_to_market(self)})
+
+
+def _without(values: Floats | pl.Series, rows: NDArray[np.int64]) -> pl.Series:
+    """`values` with null in `rows`."""
+    column = pl.Series(values)
+    return column.scatter(rows, None) if len(rows) else column
 
 
 def summary_of(sums: Floats, counts: NDArray[np.int64]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Blocks = tuple[Floats, Floats, Floats, Floats, Floats, Floats]    # high and low of 16, 256 and 4096 candles
-FAN = 16
+Blocks = tuple[Floats, Floats, NDArray[np.int64]]    # highest highs, lowest lows, where each level's begin and end
+FAN = 8    # candles of a block, blocks of the next larger one: a cache line of floats
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by zero is an infinity
 
@@ -28,13 +28,13 @@ def is_whole(times, step):
 
 
 @compiled
-def _first_level(opens, high, low, close, top, bottom):
-    """Extremes of 16 candles each; returns whether all candles are sound (NaN fails every comparison)."""
+def _smallest_blocks(opens, high, low, close, tops, bottoms):
+    """Extremes of `FAN` candles each; returns whether all candles are sound (NaN fails every comparison)."""
     sound, count = True, len(high)
-    for block in range(len(top)):
+    for block in range(-(-count // FAN)):
         start = block * FAN
         highest, lowest, fine = high[start], low[start], True
-        if start + FAN <= count:
+        if start + FAN <= count:    # a fixed number of steps: these become vector instructions
             for row in range(start, start + FAN):
                 first, h, w, last = opens[row], high[row], low[row], close[row]
                 fine &= (w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)
@@ -44,37 +44,37 @@ def _first_level(opens, high, low, close, top, bottom):
             for row in range(start, count):
                 first, h, w, last = opens[row], high[row], low[row], close[row]
                 fine &= (w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)
-                highest = max(h, highest)
-                lowest = min(w, lowest)
+                highest = h if h > highest else highest
+                lowest = w if w < lowest else lowest
         sound &= fine
-        top[block], bottom[block] = highest, lowest
+        tops[block], bottoms[block] = highest, lowest
     return sound
 
 
 @compiled
-def _next_level(fine_top, fine_bottom, top, bottom):
-    for block in range(len(top)):
-        start, end = block * FAN, min(block * FAN + FAN, len(fine_top))
-        highest, lowest = fine_top[start], fine_bottom[start]
-        for row in range(start, end):
-            highest = max(highest, fine_top[row])
-            lowest = min(lowest, fine_bottom[row])
-        top[block], bottom[block] = highest, lowest
+def _larger_blocks(tops, bottoms, starts):
+    """From each level's blocks the next one's; places that are left over touch nothing."""
+    for level in range(1, len(starts) - 1):
+        for block in range((starts[level] - starts[level - 1]) // FAN):
+            first = starts[level - 1] + block * FAN
+            highest, lowest = tops[first], bottoms[first]
+            for place in range(first, first + FAN):
+                highest, lowest = max(highest, tops[place]), min(lowest, bottoms[place])
+            tops[starts[level] + block], bottoms[starts[level] + block] = highest, lowest
 
 
 def checked_blocks(opens: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Blocks, bool]:
-    """The extremes of 16, 256 and 4096 candles, and whether every candle is sound."""
-    sizes = []
-    count = len(high)
-    for _ in range(3):
+    """The extremes of blocks, and whether every candle is sound."""
+    starts, count = [0], len(high)
+    while count > FAN or len(starts) == 1:
         count = -(-count // FAN)
-        sizes.append(count)
-    top1, top2, top3 = (np.empty(size) for size in sizes)
-    low1, low2, low3 = (np.empty(size) for size in sizes)
-    sound = _first_level(opens, high, low, close, top1, low1)
-    _next_level(top1, low1, top2, low2)
-    _next_level(top2, low2, top3, low3)
-    return (top1, low1, top2, low2, top3, low3), bool(sound)
+        starts.append(starts[-1] + -(-count // FAN) * FAN)
+    tops, bottoms, sizes = np.empty(starts[-1]), np.empty(starts[-1]), np.array(starts)
+    for place in sizes[1:]:
+        tops[place - FAN:place], bottoms[place - FAN:place] = -np.inf, np.inf
+    sound = _smallest_blocks(opens, high, low, close, tops, bottoms)
+    _larger_blocks(tops, bottoms, sizes)
+    return (tops, bottoms, sizes), bool(sound)
 
 
 @compiled
