@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from commands import CHECKOUT
 from literal_brackets import simulate
 from navbook.compute import backtest
+from navbook.compute.backtest import entries
 from navbook.compute.brackets import BracketRules, Costs
-from navbook.errors import BracketInvalid
+from navbook.errors import BracketInvalid, CandlesInvalid
 from navbook.schemas import BACKTEST_TRADES
 
 DATA = CHECKOUT / "../shared/data"
@@ -212,3 +213,173 @@ def test_a_grid_that_cannot_be_is_refused(grid, key):
     with pytest.raises(BracketInvalid) as refused:
         backtest.sweep(frame(walk(5)), BracketRules(), grid)
     assert refused.value.key == key
+
+
+# -- rules one by one ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("second", "exit"), [
+    #              open  high   low  close
+    pytest.param((100.0, 109.0, 96.0, 101.0), None, id="stays inside"),
+    pytest.param((100.0, 111.0, 99.0, 108.0), (110.0, "TP"), id="reaches the take profit"),
+    pytest.param((100.0, 109.0, 95.0, 96.0), (95.0, "SL"), id="touching the stop is enough"),
+    pytest.param((92.0, 112.0, 90.0, 93.0), (92.0, "SL"), id="a gap below the stop fills at the open"),
+    pytest.param((111.0, 112.0, 90.0, 93.0), (111.0, "TP"), id="a gap above the profit fills at the open"),
+    pytest.param((100.0, 111.0, 94.0, 100.0), (95.0, "SL"), id="both inside: the stop is assumed")])
+def test_the_exit_of_a_long(second, exit):
+    rows = [(START, 100.0, 100.0, 100.0, 100.0), (START + 1, *second)]
+    trade = same(rows, {"amount_usdt": 10, "tp_usdt": 10, "sl_usdt": 5}).trades.row(0, named=True)
+    assert (trade["exit_price"], trade["reason"]) == (exit or (None, "OPEN"))
+
+
+@pytest.mark.parametrize(("intrabar", "close", "reason"), [
+    ("pessimistic", 105.0, "SL"), ("optimistic", 96.0, "TP"), ("path", 100.0, "SL"), ("path", 99.0, "TP")])
+def test_the_entry_candle_may_hold_both_levels(intrabar, close, reason):
+    rows = [(START, 100.0, 111.0, 94.0, close)]
+    found = same(rows, {"amount_usdt": 10, "tp_usdt": 10, "sl_usdt": 5}, intrabar=intrabar)
+    assert found.trades["reason"].to_list() == [reason]
+    assert found.summary["ambiguous"] == 1
+    assert backtest.bounds(frame(rows), BracketRules())["intrabar"].to_list() == ["pessimistic", "optimistic", "path"]
+
+
+def test_funding_is_paid_after_the_entry_up_to_the_exit():
+    rows = [(START + minute, 100.0, 111.0 if minute == 3 else 100.0, 100.0, 100.0) for minute in range(4)]
+    at = [((START + minute) * 60_000, 0.001, 100.0) for minute in range(5)]
+    found = same(rows, {"amount_usdt": 10, "tp_usdt": 10}, {"funding": at, "taker_fee": 0})
+    assert found.trades["funding"].to_list() == [pytest.approx(-0.3)]
+    assert found.equity["equity_usdt"].to_list() == pytest.approx([0, -0.1, -0.2, 9.7])
+
+
+def test_until_cuts_the_candles():
+    rows = walk(600)
+    cut = EPOCH + timedelta(minutes=START + 300)
+    rules = BracketRules(tp_usdt=3, sl_usdt=3)
+    assert backtest.run(frame(rows), rules, until=cut).trades.equals(backtest.run(frame(rows[:300]), rules).trades)
+    assert backtest.run(frame(rows), rules, until=cut).equity.height == 300
+    assert backtest.run(frame(rows), rules, until=EPOCH).trades.height == 0
+    assert backtest.run(frame(rows), rules, until=EPOCH).summary["trades"] == 0
+    with pytest.raises(BracketInvalid, match="until"):
+        backtest.run(frame(rows), rules, until=cut.replace(tzinfo=None))
+
+
+def test_a_liquidation_nearer_than_the_stop_comes_first():
+    rows = [(START, 100.0, 100.0, 100.0, 100.0), (START + 1, 100.0, 100.0, 80.0, 80.0)]
+    rules = {"amount_usdt": 100, "leverage": 10, "sl_usdt": 150}
+    assert same(rows, rules).trades["reason"].to_list() == ["SL"]
+    isolated = same(rows, {**rules, "margin_type": "ISOLATED"}).trades
+    assert isolated["reason"].to_list() == ["LIQUIDATION"]
+    assert isolated["exit_price"][0] == pytest.approx((100 - 1000) / (0.004 - 1) / 10)
+    assert same(rows, {**rules, "wallet_usdt": 120}).trades["reason"].to_list() == ["LIQUIDATION"]
+    assert same(rows, {**rules, "wallet_usdt": 1200}).trades["reason"].to_list() == ["SL"]
+
+
+# -- candles that are none -------------------------------------------------------------------------------------
+def changed(**columns):
+    """Ten good candles with values of some columns replaced: row -> value."""
+    table = frame(walk(10))
+    for name, values in columns.items():
+        table = table.with_columns(pl.Series(name, [values.get(row, value) for row, value in enumerate(table[name])],
+                                             dtype=table.schema[name]))
+    return table
+
+
+@pytest.mark.parametrize(("table", "row", "words"), [
+    (changed(high={4: 90.0}), 4, "high below its low"), (changed(low={3: float("nan")}), 3, "no positive number"),
+    (changed(low={3: 0.0}), 3, "no positive number"), (changed(low={5: -1.0}, open={7: -1.0}), 5, "no positive number"),
+    (changed(high={9: float("inf")}), 9, "no positive number"), (changed(close={2: 500.0}), 2, "outside"),
+    (changed(open={2: 1.0}), 2, "outside"), (changed(open={6: None}), 6, "no open"),
+    (changed(open_time={4: EPOCH + timedelta(minutes=START + 3)}), 4, "repeats"),
+    (changed(open_time={4: EPOCH}), 4, "sort"), (changed(open_time={9: None}), 9, "no open_time"),
+    (changed(open_time={9: EPOCH + timedelta(minutes=START + 20, seconds=1)}), 9, "whole minute"),
+    (frame(walk(5)).with_columns(pl.col("open_time").dt.replace_time_zone(None)), None, "no time zone"),
+    (frame(walk(5)).with_columns(pl.col("open_time").dt.convert_time_zone("Europe/Berlin")), None, "Europe/Berlin"),
+    (frame(walk(5)).with_columns(pl.col("open_time").cast(pl.Int64)), None, "Int64"),
+    (frame(walk(5)).with_columns(pl.col("low").cast(pl.String)), None, "String"),
+    (frame(walk(5)).drop("close"), None, "close"), (frame([]), None, "none"),
+    (frame([(START + 60 * row, 1.0, 1.0, 1.0, 1.0) for row in range(90)]), None, "60 minutes apart")])
+def test_what_is_no_candle_is_refused_with_its_first_row(table, row, words):
+    with pytest.raises(CandlesInvalid, match=words) as refused:
+        backtest.prepare(table)
+    assert refused.value.row == row
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_any_unit_of_time_and_exact_decimals_will_do(unit):
+    table = frame(walk(300))
+    other = table.with_columns(pl.col("open_time").dt.cast_time_unit(unit),
+                               pl.col("open", "high", "low", "close").cast(pl.Decimal(38, 18)))
+    rules = BracketRules(tp_usdt=3, sl_usdt=3)
+    assert backtest.run(other, rules).trades.equals(backtest.run(table, rules).trades)
+
+
+# -- entry signals ---------------------------------------------------------------------------------------------
+@settings(max_examples=60, deadline=None)
+@given(candles(), rule_values, rules_of_order, st.integers(2, 5))
+def test_entries_follow_their_signal(rows, rules, intrabar, every):
+    rules = {**rules, "margin_type": "CROSSED", "wallet_usdt": None, "brackets": None, "check_every": "1m"}
+    signal = (pl.col("close") * 100).round().cast(pl.Int64) % every == 0
+    true_at = {row[0] for row in rows if round(row[4] * 100) % every == 0}
+    wanted, _ = literal(rows, rules, intrabar=intrabar, allowed={minute + 1 for minute in true_at})
+    found = backtest.run(frame(rows), BracketRules(**rules), intrabar=intrabar, entry=signal)
+    assert found.trades.to_dicts() == [{name: trade[name] for name in BACKTEST_TRADES.columns} for trade in wanted]
+    grid = {"tp_usdt": [0.5, 1, 2, 3, 4, 5, 60]}
+    table = backtest.sweep(frame(rows), BracketRules(**rules), grid, intrabar=intrabar, entry=signal)
+    for row in table.iter_rows(named=True):
+        one = backtest.run(frame(rows), BracketRules(**{**rules, "tp_usdt": row["tp_usdt"]}), intrabar=intrabar,
+                           entry=signal).summary
+        assert all(one[name] == value for name, value in row.items() if name != "tp_usdt")
+
+
+def test_a_signal_is_seen_at_a_check_only():
+    rows = walk(120)
+    signal = pl.col("open_time") == EPOCH + timedelta(minutes=START + 13)
+    seen = {check: backtest.run(frame(rows), BracketRules(check_every=check), entry=signal).trades["entry_time"].to_list()
+            for check in ("1m", "7m", "5m")}
+    assert seen == {"1m": [EPOCH + timedelta(minutes=START + 14)], "7m": [], "5m": []}
+
+
+@pytest.mark.parametrize("entry", [entries.moving_average_cross(5, 20), entries.rsi_below(30), entries.at_hour(3)])
+def test_the_worked_examples_enter_now_and_then(entry):
+    found = backtest.run(frame(walk(1000)), BracketRules(tp_usdt=3, sl_usdt=3), entry=entry)
+    assert 0 < found.trades.height < 100
+
+
+@pytest.mark.parametrize("entry", ["close > 1", pl.col("close"), pl.col("nothing") > 1, pl.col("close").max() > 1])
+def test_an_entry_that_is_no_signal_is_refused(entry):
+    with pytest.raises(BracketInvalid, match="entry"):
+        backtest.run(frame(walk(50)), BracketRules(), entry=entry)
+
+
+# -- hedges ----------------------------------------------------------------------------------------------------
+@settings(max_examples=150, deadline=None)
+@given(candles(), rule_values, cost_values, rules_of_order)
+def test_one_position_in_the_order_of_events_is_one_run(rows, rules, costs, intrabar):
+    costs.pop("funding")
+    rules = BracketRules(**{**rules, "margin_type": "CROSSED", "wallet_usdt": rules["wallet_usdt"] or 75})
+    alone = backtest.run(frame(rows), rules, Costs(**costs), intrabar=intrabar)
+    shared = backtest.run(frame(rows), [rules], Costs(**costs), intrabar=intrabar)
+    assert shared.path == "event order"
+    assert shared.trades.equals(alone.trades)
+    assert shared.summary == alone.summary
+
+
+def test_a_hedge_without_a_wallet_is_two_runs():
+    rows, rules = frame(walk(3000)), [BracketRules(side=side, tp_usdt=3, sl_usdt=3) for side in ("LONG", "SHORT")]
+    both, apart = backtest.run(rows, rules), [backtest.run(rows, each) for each in rules]
+    assert both.path == "alone"
+    assert both.trades.equals(pl.concat([each.trades for each in apart]).sort("entry_time", "side", maintain_order=True))
+    assert both.summary["pnl"] == pytest.approx(sum(each.summary["pnl"] for each in apart))
+    assert both.equity["equity_usdt"].to_list() == pytest.approx(
+        sum(each.equity["equity_usdt"] for each in apart).to_list())
+
+
+def test_a_hedge_is_liquidated_together():
+    rows = [(START, 100.0, 100.0, 100.0, 100.0), (START + 1, 100.0, 111.0, 100.0, 111.0),
+            (START + 2, 111.0, 111.0, 60.0, 60.0), (START + 3, 60.0, 60.0, 60.0, 60.0)]
+    long = BracketRules(amount_usdt=100, tp_usdt=900, sl_usdt=900, wallet_usdt=120, max_reopens=0)
+    short = BracketRules(side="SHORT", amount_usdt=50, tp_usdt=900, sl_usdt=900, wallet_usdt=120, max_reopens=0)
+    found = backtest.run(frame(rows), [long, short]).trades
+    assert found["reason"].to_list() == ["LIQUIDATION", "LIQUIDATION"]
+    assert found["exit_price"].n_unique() == 1
+    alone = backtest.run(frame(rows), long).trades["exit_price"][0]
+    assert found["exit_price"][0] < alone    # the short side carries part of the loss
+    with pytest.raises(BracketInvalid, match="wallet_usdt"):
+        backtest.run(frame(rows), [long, BracketRules(side="SHORT")])

@@ -6,8 +6,8 @@
 
 from navbook.compute.backtest.candles import Candles, prepare
 from navbook.compute.backtest.grid import sweep
-from navbook.compute.backtest.replay import run
+from navbook.compute.backtest.replay import bounds, run
 from navbook.compute.backtest.result import Backtest
 from navbook.compute.brackets import BracketRules, Costs
 
-__all__ = ["Backtest", "BracketRules", "Candles", "Costs", "prepare", "run", "sweep"]
+__all__ = ["Backtest", "BracketRules", "Candles", "Costs", "bounds", "prepare", "run", "sweep"]

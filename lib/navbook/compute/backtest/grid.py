@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles, prepare
-from navbook.compute.backtest.replay import NO_SIGNAL, one_chain
+from navbook.compute.backtest.entries import entry_rows
+from navbook.compute.backtest.replay import FREE, one_chain
 from navbook.compute.backtest.result import buy_and_hold
 from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs
 from navbook.errors import BracketInvalid
@@ -24,7 +25,7 @@ Progress = Callable[[float], None]
 
 
 def sweep(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[str, Sequence[Any]],
-          costs: Costs = Costs(), *, intrabar: str = "pessimistic",    # noqa: B008 (frozen)
+          costs: Costs = FREE, *, intrabar: str = "pessimistic", entry: pl.Expr | None = None,
           progress: Progress | None = None) -> pl.DataFrame:
     """Run every combination of `grid`, rules by their names with the values to try; the rest is as in `rules`.
 
@@ -38,7 +39,7 @@ def sweep(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[st
     """
     ready = prepare(candles)
     table = Combinations.of(rules, grid)
-    sums = Sweep(ready, len(ready), table, costs, plan.RULE_CODES[plan.intrabar_of(intrabar)], NO_SIGNAL).run(progress)
+    sums = Sweep(ready, len(ready), table, costs, plan.RULE_CODES[plan.intrabar_of(intrabar)], entry).run(progress)
     return table.frame(sums, buy_and_hold(ready, len(ready)))
 
 
@@ -118,7 +119,7 @@ class Sweep:
     combinations: Combinations
     costs: Costs
     rule: int
-    signal: NDArray[np.int32]
+    entry: pl.Expr | None
 
     def run(self, progress: Progress | None = None) -> dict[str, NDArray[Any]]:
         """What each combination comes to: `NEW_SUMS` without the peak, ambiguous, liquidations."""
@@ -138,8 +139,9 @@ class Sweep:
 
     def _one_by_one(self, mine: NDArray[np.int64], sums: NDArray[np.float64], rare: NDArray[np.int64]) -> None:
         for combination in mine:
-            ledger = one_chain(self.candles, self.end, self.combinations.rules_of(int(combination)), self.costs,
-                               self.rule, self.signal)
+            rules = self.combinations.rules_of(int(combination))
+            ledger = one_chain(self.candles, self.end, rules, self.costs,
+                               self.rule, entry_rows(self.candles, self.end, self.entry, rules))
             found, counts = kernel.total(ledger.prices, ledger.codes, len(ledger))
             sums[combination, :5], sums[combination, 5:] = found, counts[:3]
             rare[combination] = counts[3:]
@@ -147,10 +149,11 @@ class Sweep:
     def _walk(self, rules: BracketRules, mine: NDArray[np.int64], sums: NDArray[np.float64],
               rare: NDArray[np.int64], share: Progress) -> None:
         candles, end, timing = self.candles, self.end, plan.timing_of(rules)
-        steady = plan.steady_of(rules, candles) if not len(self.signal) else 0
+        signal = entry_rows(candles, end, self.entry, rules)
+        steady = plan.steady_of(rules, candles) if not len(signal) else 0
         after = np.empty(0 if steady else end, np.uint32)
         if not steady:
-            kernel.rows_after(end, self.signal, (candles.stretch_row, candles.stretch_minute), timing, after)
+            kernel.rows_after(end, signal, (candles.stretch_row, candles.stretch_minute), timing, after)
         due, terms = plan.funding_of(self.costs)
         if len(due):
             due = np.searchsorted(due, candles.minutes, side="right")
@@ -164,7 +167,7 @@ class Sweep:
         # everyone enters at the first candle that allows it
         heads, following = np.full(kernel.NEAR, kernel.NONE), np.full(len(mine), kernel.NONE)
         following[:-1] = np.arange(1, len(mine))
-        far_rows = np.full(len(mine), self.signal[0] if len(self.signal) else 0, np.uint32)
+        far_rows = np.full(len(mine), signal[0] if len(signal) else 0, np.uint32)
         state = np.array([0, 0, lowest, highest, 0 if far_rows[0] < end else kernel.NONE])
         for start in range(0, end, CHUNK):
             kernel.share_walks(

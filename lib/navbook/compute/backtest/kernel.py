@@ -205,6 +205,9 @@ def settled(minutes, minute):
     return first
 
 
+NO_WINDOW = 2**60    # an entry signal comes when it comes
+
+
 # -- one run ---------------------------------------------------------------------------------------------------
 @compiled
 def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, funding, rule, state, rows, prices,    # noqa: C901
@@ -279,7 +282,7 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
         prices[count, 4], prices[count, 5], prices[count, 6], prices[count, 7] = price, fee, paid, gain
         codes[count, 0], codes[count, 1] = code, unclear
         count += 1
-        row = next_row(last, end, times, check, delay, window)
+        row = next_row(last, end, times, check, delay, NO_WINDOW if len(signal) else window)
     return count
 
 

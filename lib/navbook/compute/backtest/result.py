@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from navbook.compute.backtest import kernel
 from navbook.compute.backtest.candles import Candles
 from navbook.compute.backtest.equity import mark_to_market
+from navbook.compute.backtest.ledger import Ledger
 from navbook.compute.brackets import BracketRules, Costs
-from navbook.schemas import BACKTEST_TRADES
 from navbook.types import ExitReason, Intrabar
 
 REASONS = tuple(reason.value for reason in
@@ -23,24 +23,10 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
-    """Trades as the compiled loops leave them, in the order of their exits; see `kernel.run_chain`."""
-
-    rules: NDArray[np.int64]     # which of the rules each trade follows
-    reopens: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    prices: Floats
-    codes: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass(frozen=True, eq=False)
 class Backtest:
     """One or more brackets replayed over the first `end` of `candles`; of `run`.
 
-    path  which way it was computed: "one chain", or "event order" where positions share a wallet
+    path  which way it was computed: "alone", each set of rules for itself, or "event order" where they share a wallet
     """
 
     candles: Candles
