@@ -5,9 +5,9 @@
 """
 
 from navbook.compute.backtest.candles import Candles, prepare
-from navbook.compute.backtest.grid import sweep
+from navbook.compute.backtest.grid import pnl_by_period, sweep
 from navbook.compute.backtest.replay import bounds, run
 from navbook.compute.backtest.result import Backtest
 from navbook.compute.brackets import BracketRules, Costs
 
-__all__ = ["Backtest", "BracketRules", "Candles", "Costs", "bounds", "prepare", "run", "sweep"]
+__all__ = ["Backtest", "BracketRules", "Candles", "Costs", "bounds", "pnl_by_period", "prepare", "run", "sweep"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from navbook.compute.backtest.candles import Candles, prepare
 from navbook.compute.backtest.entries import entry_rows
 from navbook.compute.backtest.replay import FREE, one_chain
 from navbook.compute.backtest.result import buy_and_hold
-from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs
+from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs, duration_ms
 from navbook.errors import BracketInvalid
 
 FEW = 6              # combinations for which single runs are faster than a walk through all candles
@@ -41,6 +43,24 @@ def sweep(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[st
     table = Combinations.of(rules, grid)
     sums = Sweep(ready, len(ready), table, costs, plan.RULE_CODES[plan.intrabar_of(intrabar)], entry).run(progress)
     return table.frame(sums, buy_and_hold(ready, len(ready)))
+
+
+def pnl_by_period(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[str, Sequence[Any]],
+                  costs: Costs = FREE, *, every: str = "1w", intrabar: str = "pessimistic",
+                  entry: pl.Expr | None = None) -> NDArray[np.float64]:
+    """[period, combination]: the pnl of the trades entered in each period, of each row of `sweep`.
+
+    every  the length of a period, from the first candle on; the last one may be shorter
+
+    For `compute.overfitting`. Raises as `sweep` does.
+    """
+    ready = prepare(candles)
+    length = duration_ms("every", every, least=60_000) // 60_000
+    edges = [ready.row_at(minute) for minute in range(ready.first_minute + length, ready.last_minute + 1, length)]
+    work = Sweep(ready, len(ready), Combinations.of(rules, grid), costs, plan.RULE_CODES[plan.intrabar_of(intrabar)],
+                 entry, np.array([*edges, len(ready)]))
+    work.run()
+    return work.periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +140,12 @@ class Sweep:
     costs: Costs
     rule: int
     entry: pl.Expr | None
+    edges: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))    # rows where periods end
+
+    @cached_property
+    def periods(self) -> NDArray[np.float64]:
+        """[period, combination]: pnl by the period of the entry; filled by `run`."""
+        return np.zeros((len(self.edges), self.combinations.count))
 
     def run(self, progress: Progress | None = None) -> dict[str, NDArray[Any]]:
         """What each combination comes to: `NEW_SUMS` without the peak, ambiguous, liquidations."""
@@ -145,6 +171,10 @@ class Sweep:
             found, counts = kernel.total(ledger.prices, ledger.codes, len(ledger))
             sums[combination, :5], sums[combination, 5:] = found, counts[:3]
             rare[combination] = counts[3:]
+            if len(self.edges):
+                closed = ledger.codes[:, 0] != kernel.OPEN
+                period = np.searchsorted(self.edges, ledger.rows[closed, 0], side="right")
+                np.add.at(self.periods[:, combination], period, ledger.prices[closed, 7])
 
     def _walk(self, rules: BracketRules, mine: NDArray[np.int64], sums: NDArray[np.float64],
               rare: NDArray[np.int64], share: Progress) -> None:
@@ -169,13 +199,18 @@ class Sweep:
         following[:-1] = np.arange(1, len(mine))
         far_rows = np.full(len(mine), signal[0] if len(signal) else 0, np.uint32)
         state = np.array([0, 0, lowest, highest, 0 if far_rows[0] < end else kernel.NONE])
-        for start in range(0, end, CHUNK):
+        stops = np.union1d(np.append(np.arange(CHUNK, end, CHUNK), end), self.edges)
+        before = np.zeros(len(mine))
+        for start, stop in pairwise([0, *stops.tolist()]):
             kernel.share_walks(
-                start, min(start + CHUNK, end), end, (candles.open, candles.high, candles.low, candles.close),
+                start, stop, end, (candles.open, candles.high, candles.low, candles.close),
                 candles.links, after, steady, common, (float(self.costs.taker_fee), self.costs.slippage),
                 plan.tiers_of(rules.tiers), (due, terms), self.rule, levels, outcomes, classes, most,
                 (heads, following, far_rows), stacks, buckets, state, found, scarce)
-            share(min(start + CHUNK, end) / end)
+            if stop in self.edges:
+                self.periods[np.searchsorted(self.edges, stop), mine] = found[:, 0] - before
+                before = found[:, 0].copy()
+            share(stop / end)
         wins, trades = np.floor_divide(found[:, 4], kernel.WON), np.mod(found[:, 4], kernel.WON)
         sums[mine] = np.stack([*found[:, :4].T, found[:, 5], trades, wins, trades - wins - scarce[:, 2]], axis=1)
         rare[mine] = scarce[:, :2]
