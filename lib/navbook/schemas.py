@@ -237,12 +237,9 @@ FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
     CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
-<<<<<<< HEAD
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS)}
 TABLES = {**FACTS, **DERIVED}
-=======
-    HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, PERFORMANCE)}
 
 # What `compute.backtest` gives; in no table of the store.
 BACKTEST_TRADES = derived("backtest_trades", ("side", "entry_time"),
@@ -256,4 +253,3 @@ BACKTEST_TRADES = derived("backtest_trades", ("side", "entry_time"),
                           funding=pl.Float64(),              # USDT, positive when received
                           pnl=pl.Float64(),                  # USDT, after fee and funding
                           reopen=pl.Int64())                 # 0 for the first trade of the position, then 1, 2 …
->>>>>>> backtest
