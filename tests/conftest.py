@@ -7,7 +7,10 @@ import shutil
 import tempfile
 
 import pytest
-from hypothesis import configuration
+from hypothesis import configuration, settings
+
+settings.register_profile("calm", deadline=None)    # a busy machine is no fault
+settings.load_profile("calm")
 
 
 def pytest_configure(config):
