@@ -16,7 +16,7 @@ from navbook import schemas
 from navbook.errors import SnapshotIncomplete
 from navbook.exchange import candles as exchange_candles
 from navbook.exchange import client
-from navbook.runner import collecting
+from navbook.runner import collecting, rebuild
 from navbook.store import tables
 from navbook.types import Grade
 from worlds import only
@@ -185,6 +185,9 @@ def test_a_leg_that_is_configured_later_gets_its_price_at_every_past_snapshot(lo
         ("1h", hour(0)), ("1h", hour(1)), ("1h", hour(2)), ("1h", hour(29)), ("1m", hour(31, minutes=6))]
     local.clock(hour(33))
     assert "candles" not in asyncio.run(collecting.collect(late)), "nothing is asked twice"
+    rebuild.run(late)
+    values = tables.read(late.location, schemas.BENCHMARK_VALUES).filter(pl.col("benchmark") == "solana")
+    assert values["value"].to_list() == pytest.approx([1000] * 7), "and the benchmark stands at all of them"
 
 
 def test_one_pair_that_fails_takes_no_other_candle_with_it(local):

@@ -68,7 +68,7 @@ def _sums(snapshots: pl.DataFrame, holdings: pl.DataFrame) -> pl.DataFrame:
     here = times[np.minimum(row, len(times) - 1)] == held
     worth = np.where(here, np.nan_to_num(floats(holdings["value_usd"])), 0.0)
     moving = worth * (holdings["wallet"] == Wallet.IN_TRANSIT).to_numpy()
-    every, under_way = (np.bincount(row, weights=amounts, minlength=len(times) + 1)[:len(times)]
+    every, under_way = (np.bincount(row, weights=amounts, minlength=len(times) + 1)[:len(times)].astype(float)
                         for amounts in (worth, moving))
     return snapshots.select("account", "time", exchange_usd=pl.col("exchange_total_usd").cast(pl.Float64)).with_columns(
         value_usd=every, moving=under_way)
