@@ -1,4 +1,4 @@
-"""What a person asks of the books: how a value came about, what a lifetime of flows would be worth."""
+"""What a person asks of the books: how a value came about, what a lifetime of flows is worth, what days are missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from navbook.cli.common import Config
+from navbook.cli.common import Config, Format, Output
 from navbook.errors import SettingsInvalid
 
 SHOWN = 12    # events in full, of a long history
@@ -31,3 +31,46 @@ def explain(account: Annotated[str, typer.Argument(help="An account's name; with
         lines = explain.value_lines(loaded, found, None if everything else SHOWN)
     for line in lines:
         typer.echo(line)
+
+
+def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
+             stored: Annotated[bool, typer.Option("--stored", help="Ask nobody: what the store holds.")] = False,
+             output: Output = Format.TABLE, config: Config = None) -> None:
+    """Every cash flow since the first, held in the benchmark's assets, against what the account is worth today."""
+    import asyncio
+    import json
+
+    from navbook import settings
+    from navbook.runner import life_histories, lifetime, printing, sandbox
+    loaded = settings.load(config)
+    if not stored:
+        with sandbox.for_command(loaded) as ready:
+            asyncio.run(life_histories.ask(ready, account, _tell))
+    found = lifetime.answer(loaded, account)
+    if output is Format.JSON:
+        typer.echo(json.dumps(lifetime.figures(found), indent=1))
+        return
+    typer.echo(printing.text(lifetime.table(found), output.value), nl=False)
+    for line in lifetime.lines(found) if output is Format.TABLE else ():
+        typer.echo(line)
+
+
+def _tell(count: int) -> None:
+    """Now and then on standard error: asking for all years takes a while."""
+    if count % 50 == 0:
+        typer.echo(f"Histories since 2017: {count} answers.", err=True)
+
+
+def backfill(account: Annotated[str, typer.Argument(help="An account's name.")],
+             dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the days, write nothing.")] = False,
+             output: Output = Format.TABLE, config: Config = None) -> None:
+    """Days without a snapshot, from Binance's own record of the last 30: drawn, and in no return."""
+    import asyncio
+
+    from navbook import settings
+    from navbook.runner import backfill, printing, sandbox
+    with sandbox.for_command(settings.load(config)) as ready:
+        found = asyncio.run(backfill.backfill(ready, account, dry_run=dry_run))
+    typer.echo(printing.text(found.days, output.value), nl=False)
+    if output is Format.TABLE:
+        typer.echo(found.said(account, dry_run=dry_run))

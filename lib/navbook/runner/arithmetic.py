@@ -115,7 +115,7 @@ def counted(events: Iterable[tuple[str, int]]) -> str:
 
 
 def count_of(number: int, event: str) -> str:
-    return f"{number} {event}{'s' if number > 1 else ''}"
+    return f"{number} {event}{'' if number == 1 else 's'}"
 
 
 def when(time: datetime) -> str:

@@ -58,13 +58,13 @@ class Collector:
             reading.problems.append(f"{name}: {exchange}")
             return reading
         past = self.known.past(name, now, lookback or timedelta(days=self.config.lookback_days), again=bool(lookback))
-        tasks = [wallets.read(exchange, reading, self._coins(), self.once_ok[name], self._worth)]
+        tasks = [wallets.read(exchange, reading, self.coins, self.once_ok[name], self._worth)]
+        is_sub = self.config.accounts[name].master is not None
         if flows:
-            is_sub = self.config.accounts[name].master is not None
             tasks.append(histories.cash_flows(exchange, reading, past, is_sub=is_sub))
         await asyncio.gather(*tasks)
         if flows and reading.wallets.get(Wallet.SPOT) is WalletState.OK:
-            await histories.archives(exchange, reading, past)
+            await histories.archives(exchange, reading, past, is_sub=is_sub)
             histories.quarantined(reading, past)
         return reading
 
@@ -73,7 +73,8 @@ class Collector:
         """The pairs that the exchange prices."""
         return set(self.tickers["symbol"])
 
-    def _coins(self) -> set[str]:
+    @property
+    def coins(self) -> set[str]:
         """Assets that have a market of their own, by the pairs that trade."""
         quotes = (*valuation.DOLLARS, *valuation.BRIDGES)
         return {symbol.removesuffix(quote) for symbol in self.tickers["symbol"] for quote in quotes

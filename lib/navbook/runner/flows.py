@@ -42,12 +42,19 @@ def read(config: Settings, account: str = "all") -> Listed:
     known_account(config, account)
     flows, entries = (tables.read(config.location, schema, account=account)
                       for schema in (schemas.CASH_FLOWS, schemas.MANUAL_ENTRIES))
-    right = manual.applied(flows, entries)
-    candles = tables.read(config.location, schemas.CANDLES)
-    values = manual.by_hand(cash_flows.values(cash_flows.counted(right.cash_flows), cash_flows.closes(candles),
-                                              config.stablecoins), right.prices)
+    values = flow_values(config, flows, entries, cash_flows.closes(tables.read(config.location, schemas.CANDLES)))
     starts = counted_snapshots(config, account).group_by("account").agg(start=pl.col("time").min())
     return Listed(flow_list.flow_list(flows, entries, values, starts), entries)
+
+
+def flow_values(config: Settings, flows: pl.DataFrame, entries: pl.DataFrame, closed: pl.DataFrame) -> pl.DataFrame:
+    """FLOW_VALUES of what counts of `flows` (CASH_FLOWS), with all that `entries` say of them.
+
+    closed  of `cash_flows.closes`
+    """
+    right = manual.applied(flows, entries)
+    values = cash_flows.values(cash_flows.counted(right.cash_flows), closed, config.stablecoins)
+    return manual.by_hand(values, right.prices)
 
 
 def counted_snapshots(config: Settings, account: str = "all") -> pl.DataFrame:
