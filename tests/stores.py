@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import polars as pl
+
 from navbook import schemas, settings
 from navbook.runner import rebuild
 from navbook.settings import Settings
@@ -27,9 +29,20 @@ def keep(config: Settings, world: World) -> None:
         tables.append(config.location, schemas.FACTS[name], getattr(facts, name))
 
 
-def rebuilt(config: Settings) -> None:
-    """What `navbook benchmark --no-notebook` does."""
-    rebuild.run(config)
+def rebuilt(config: Settings) -> dict[str, str]:
+    """What `navbook benchmark --no-notebook` does; the content hash of each table."""
+    return rebuild.run(config)
+
+
+def grown(config: Settings, world: World) -> None:
+    """The store knows what `world` now holds, and its answers too."""
+    keep(config, world)
+    rebuilt(config)
+
+
+def table(config: Settings, name: str) -> pl.DataFrame:
+    """A table as it is now."""
+    return tables.read(config.location, schemas.TABLES[name])
 
 
 def copied(owner: Path, folder: Path) -> Settings:

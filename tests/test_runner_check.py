@@ -9,14 +9,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import write_deltalake
+from typer.testing import CliRunner
 
-from commands import navbook
-from kept import benchmark, keep, kept, settings_for
 from navbook import schemas
+from navbook.cli import app
 from navbook.runner import check
 from navbook.runner.check import State
 from navbook.store import rewrite, tables
 from navbook.types import Environment
+from stores import configured, copied, grown, rebuilt, table
 from worlds import World, at
 
 NOW = at(4)
@@ -30,11 +31,17 @@ def calm() -> World:
     return world
 
 
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
+    """The world's store, made once; each test has a copy to change."""
+    folder = tmp_path_factory.mktemp("owner")
+    grown(configured(folder), calm())
+    return folder
+
+
 @pytest.fixture
-def config(tmp_path):
-    config = settings_for(tmp_path, calm())
-    keep(config, calm())
-    return config
+def config(owner, tmp_path):
+    return copied(owner, tmp_path)
 
 
 def troubles(config, now=NOW) -> dict[str, check.Finding]:
@@ -70,7 +77,7 @@ def test_flows_without_a_price_are_named_so_that_one_can_be_given(config):
     world = calm()
     world.flow(at(2.5), 3, "NOCOIN", flow_id="x")
     world.flow(at(-5), 3, "NOCOIN", flow_id="before the first snapshot: it never counts")
-    keep(config, world)
+    grown(config, world)
     found = only_trouble(config, "flows")
     assert found.lines == ("main: 2026-03-02 02:30 UTC +3 NOCOIN deposit:x",)
     assert "navbook flows price SOURCE:ID USD" in found.next_step
@@ -78,7 +85,7 @@ def test_flows_without_a_price_are_named_so_that_one_can_be_given(config):
 
 @pytest.mark.parametrize(("grade", "state"), [("incomplete", State.FAIL), ("provisional", State.WARN)])
 def test_only_the_newest_grade_is_a_trouble(config, grade, state):
-    history = kept(config, "nav_history")
+    history = table(config, "nav_history")
     for place, trouble in ((3, True), (2, False)):
         poor = pl.when(pl.int_range(4) == place).then(pl.lit(grade)).otherwise("grade").alias("grade")
         rewrite.replace(config.location, schemas.NAV_HISTORY, history.with_columns(poor, reason=pl.lit("spot failed")))
@@ -103,14 +110,14 @@ def test_figures_older_than_the_snapshots_are_told(config):
     tables.append(config.location, schemas.SNAPSHOTS, late.facts().snapshots)
     found = only_trouble(config, "answers")
     assert (found.sentence, found.next_step) == ("The figures of main are older than the snapshots.", "Run navbook benchmark.")
-    benchmark(config)
+    rebuilt(config)
     assert troubles(config) == {}
 
 
 @pytest.mark.parametrize(("hours", "late"), [(2.5, False), (2.6, True)])
-def test_an_account_is_late_after_two_and_a_half_usual_distances(tmp_path, hours, late):
-    config = settings_for(tmp_path, calm(), environment=Environment.LIVE)
-    keep(config, calm())
+def test_an_account_is_late_after_two_and_a_half_usual_distances(config, hours, late):
+    config = config.model_copy(update={"environment": Environment.LIVE})
+    grown(config, calm())
     now = at(3) + timedelta(hours=hours)
     assert ("snapshots" in troubles(config, now)) is late
     (line,) = check.findings(config, now)["snapshots"].lines
@@ -126,10 +133,10 @@ def test_the_sandboxs_clock_may_be_any(config):
 def test_an_account_that_was_never_collected_is_told(tmp_path):
     world = calm()
     world.accounts = ("main", "sub")
-    config = settings_for(tmp_path, world)
+    config = configured(tmp_path, *world.accounts)
     assert only_trouble(config, "snapshots").sentence == "Two accounts not collected lately."
     world.accounts = ("main",)
-    keep(config, world)
+    grown(config, world)
     found = only_trouble(config, "snapshots")
     assert found.lines[-1] == "sub: never collected"
     assert found.next_step == "Run navbook collect."
@@ -150,12 +157,11 @@ def test_a_table_of_another_schema_is_found(config):
     assert found.lines == ("The table transfers has another schema: amount is Float64, not Decimal(precision=38, scale=18).",)
 
 
-def test_the_command_exits_0_only_when_all_is_well(tmp_path):
-    (tmp_path / "navbook.toml").write_text("[accounts.main]\n", encoding="utf-8")
-    result = navbook("check", "--json", folder=tmp_path)
-    assert result.returncode == 1
-    assert json.loads(result.stdout)["snapshots"]["state"] == "warn"
-    keep(settings_for(tmp_path, calm()), calm())
-    result = navbook("check", folder=tmp_path)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert [line.split()[0] for line in result.stdout.splitlines() if not line.startswith(" ")] == ["ok"] * 7
+def test_the_command_exits_0_only_when_all_is_well(config, tmp_path):
+    told = CliRunner().invoke(app, ["check", "--config", str(config.file)])
+    assert told.exit_code == 0, told.output
+    assert [line.split()[0] for line in told.output.splitlines() if not line.startswith(" ")] == ["ok"] * 7
+    (tmp_path / "empty").mkdir()
+    told = CliRunner().invoke(app, ["check", "--json", "--config", str(configured(tmp_path / "empty").file)])
+    assert told.exit_code == 1
+    assert json.loads(told.output)["snapshots"]["state"] == "warn"

@@ -14,15 +14,17 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
-from commands import navbook, sentence
-from kept import keep, settings_for
+from commands import navbook
 from navbook import schemas
+from navbook.cli import app
 from navbook.errors import SettingsInvalid
 from navbook.publish import statement, words
 from navbook.runner import closing, export, queries
 from navbook.store import tables
 from navbook.types import FlowKind, FlowStatus
+from stores import configured, copied, grown
 from worlds import World, at
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
@@ -42,11 +44,17 @@ def spring() -> World:
     return world
 
 
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
+    """The world's store, made once; each test has a copy to change."""
+    folder = tmp_path_factory.mktemp("owner")
+    grown(configured(folder, "main", "sub"), spring())
+    return folder
+
+
 @pytest.fixture
-def config(tmp_path):
-    config = settings_for(tmp_path, spring())
-    keep(config, spring())
-    return config
+def config(owner, tmp_path):
+    return copied(owner, tmp_path)
 
 
 def sheet(folder: Path, name: str) -> list[dict[str, str]]:
@@ -143,7 +151,7 @@ def test_the_statement_shows_what_changed_since_a_month_was_closed(config):
     closing.close(config, "2026-03")
     world = spring()
     world.flow(at(20), 250, flow_id="late news")
-    keep(config, world)
+    grown(config, world)
     said = text_of((exported(config) / "statement.html").read_text(encoding="utf-8"))
     assert "Closed: 2026-03." in said
     assert "2026-03 main own flows_usd 298.50 548.50 250.00" in said
@@ -214,10 +222,14 @@ def test_a_damaged_table_leaves_no_database_file(config, tmp_path):
 
 
 def test_the_commands(tmp_path):
-    (tmp_path / "navbook.toml").write_text("[accounts.main]\n", encoding="utf-8")
-    keep(settings_for(tmp_path, spring()), spring())
+    grown(configured(tmp_path), spring())
     done = navbook("export", "--year", "2026", "--to", "out", folder=tmp_path)
     assert done.stdout.startswith("9 files in out: "), done.stderr
     done = navbook("export", "duckdb", "all.duckdb", folder=tmp_path)
     assert done.stdout == "Every table and view is in all.duckdb.\n", done.stderr
-    assert "Say which year" in sentence(navbook("export", folder=tmp_path))
+
+
+def test_a_year_must_be_named(config):
+    refusal = CliRunner().invoke(app, ["export", "--config", str(config.file)]).exception
+    assert isinstance(refusal, SettingsInvalid)
+    assert "Say which year, such as navbook export --year 2026" in str(refusal)
