@@ -16,14 +16,15 @@ from navbook.runner import flows, manual, printing
 from navbook.runner.manual import Added
 from navbook.store import tables
 from navbook.types import FlowKind, FlowStatus
-from stores import configured, keep, rebuilt
+from stores import configured, copied, keep, rebuilt
 from worlds import World, at, only
 
 
-@pytest.fixture
-def config(tmp_path):
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
     """10,000 USDT; a deposit, a withdrawal, a token that nothing prices, one under way, a flow before it all."""
-    config, world = configured(tmp_path), World()
+    folder = tmp_path_factory.mktemp("owner")
+    config, world = configured(folder), World()
     world.snapshot(at(0), {"USDT": 10_000})
     world.flow(at(-5), 100, flow_id="early")
     world.flow(at(1), 5000, flow_id="d1")
@@ -32,7 +33,12 @@ def config(tmp_path):
     world.flow(at(4), 70, flow_id="d3", status=FlowStatus.PENDING)
     world.snapshot(at(6), {"USDT": 14_599})
     keep(config, world)
-    return config
+    return folder
+
+
+@pytest.fixture
+def config(owner, tmp_path):
+    return copied(owner, tmp_path)
 
 
 def listed(config, flow):
