@@ -36,9 +36,9 @@ class Local:
     def account(self, name: str, balances: dict[str, dict[str, str]] | None = None, *, keys: bool = True,
                 **more: object) -> None:
         """An account on the exchange and in navbook.toml; `keys` puts its keys into the environment."""
-        self.server.control("POST", "accounts", name=name, api_key=f"key-of-{name}".ljust(64, "x"),
-                            api_secret=f"secret-of-{name}".ljust(64, "x"), permissions=READ_ONLY,
-                            balances=balances or {}, **more)
+        self.server.control("POST", "accounts", **{
+            "name": name, "api_key": f"key-of-{name}".ljust(64, "x"), "api_secret": f"secret-of-{name}".ljust(64, "x"),
+            "permissions": READ_ONLY, "balances": balances or {}, **more})
         if keys:
             self.use_keys(name, f"key-of-{name}".ljust(64, "x"), f"secret-of-{name}".ljust(64, "x"))
         self.sections.append(f"[accounts.{name}]" + (f'\nmaster = "{more["master"]}"' if "master" in more else ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -46,7 +47,7 @@ def flows(binance, account: str, past: Past | None = None, *, is_sub: bool = Fal
 def archives(binance, account: str, past: Past | None = None, **states: WalletState) -> Reading:
     async def conversation(exchange):
         reading = Reading(account, START, wallets=states or {Wallet.SPOT: WalletState.OK})
-        await histories.archives(exchange, reading, past or Past(LONG_AGO))
+        await histories.archives(exchange, reading, past or Past(LONG_AGO), is_sub=False)
         return reading
 
     return binance.talk(conversation, account)
@@ -160,16 +161,18 @@ def test_what_is_under_way_is_asked_for_until_it_settles(binance):
     assert only(flows(binance, account, waiting).frame(schemas.CASH_FLOWS))["time"] == at(5)
 
 
-def test_fiat_orders_are_asked_twice_a_minute_at_most(binance):
-    """Each weighs 45 000 of the account's 180 000; up to when they are known is told as it is."""
-    account = binance.account(BALANCES)
+@pytest.mark.parametrize(("seconds", "lately", "asked"), [
+    pytest.param(0, 1, False, id="the same moment: nothing can be new"), pytest.param(5, 1, True, id="a second time"),
+    pytest.param(59, 2, False, id="a third time within a minute"), pytest.param(60, 2, True, id="after a minute"),
+])
+def test_fiat_orders_are_asked_twice_a_minute_at_most(binance, seconds, lately, asked):
+    """Two of 45 000 of the account's 180 000; up to when they are known is told as it is."""
+    account, later = binance.account(BALANCES), START + timedelta(seconds=seconds)
     first = flows(binance, account)
     assert len(binance.asked(FIAT)) == 2
-    seconds_later = flows(binance, account, after(first), time=START + timedelta(seconds=59))
-    assert len(binance.asked(FIAT)) == 2
-    assert seconds_later.flows_until == START
-    assert flows(binance, account, after(first), time=START + timedelta(seconds=60)).flows_until == START + timedelta(seconds=60)
-    assert len(binance.asked(FIAT)) == 4
+    second = flows(binance, account, replace(after(first), lately=lately), time=later)
+    assert len(binance.asked(FIAT)) == (4 if asked else 2)
+    assert second.flows_until == (later if asked else START)
 
 
 def test_the_testnet_has_no_flows(binance):
@@ -385,7 +388,7 @@ def test_futures_are_archived_with_the_fills_of_every_symbol_they_traded(binance
         reading = Reading(account, START, wallets={Wallet.FUTURES: WalletState.OK})
         exchange.heard = reading.keep
         await fetch.wallets.futures(exchange)
-        await histories.archives(exchange, reading, Past(LONG_AGO))
+        await histories.archives(exchange, reading, Past(LONG_AGO), is_sub=False)
         return reading
 
     reading = binance.talk(conversation, account)

@@ -1,9 +1,11 @@
 """Everything navbook raises on purpose, sorted by what the reader should do next.
 
     NavbookError
-    |-- SettingsInvalid, StoreMismatch, UnknownParameter   correct the input, rerun
+    |-- SettingsInvalid, StoreMismatch, UnknownParameter,
+    |   BracketInvalid                                     correct the input, rerun
     |-- StoreUnusable                                      mend the disk or the folder, rerun
-    |-- SchemaMismatch, KeyRepeated, PriceMissing          correct the data, rerun
+    |-- SchemaMismatch, KeyRepeated, PriceMissing,
+    |   CandlesInvalid, FundingInvalid                     correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
     |-- Locked                                             another run holds the lock: wait
     `-- ExchangeError
@@ -62,6 +64,29 @@ class KeyRepeated(NavbookError):
 
 class PriceMissing(NavbookError):
     """A benchmark leg has no price at a time that needs one."""
+
+
+class BracketInvalid(NavbookError):
+    """A rule, a cost or an argument of a backtest cannot be used; `key` is its name."""
+
+    exit_code = 2
+
+    def __init__(self, key: str, value: object, wanted: str) -> None:
+        super().__init__(f"{key} = {value!r} cannot be used: it must be {wanted}.")
+        self.key = key
+
+
+class CandlesInvalid(NavbookError):
+    """A column or a row is no 1m candle; `row` counts from 0, None where a column is at fault."""
+
+    def __init__(self, problem: str, row: int | None = None) -> None:
+        super().__init__(f"These candles cannot be used: {problem}.")
+        self.row = row
+
+
+class FundingInvalid(NavbookError):
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"This funding cannot be used: {problem}.")
 
 
 class JobFailed(NavbookError):

@@ -240,3 +240,16 @@ DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS)}
 TABLES = {**FACTS, **DERIVED}
+
+# What `compute.backtest` gives; in no table of the store.
+BACKTEST_TRADES = derived("backtest_trades", ("side", "entry_time"),
+                          "trades of a backtest; the exit's columns are null while the reason is OPEN",
+                          side=pl.String(), entry_time=TIME, entry_price=pl.Float64(),
+                          quantity=pl.Float64(),             # base asset
+                          take_profit=pl.Float64(), stop_loss=pl.Float64(),
+                          exit_time=TIME,                    # the open time of the candle of the exit
+                          exit_price=pl.Float64(), reason=pl.String(),    # TP | SL | LIQUIDATION | OPEN
+                          fee=pl.Float64(),                  # USDT, both sides, positive
+                          funding=pl.Float64(),              # USDT, positive when received
+                          pnl=pl.Float64(),                  # USDT, after fee and funding
+                          reopen=pl.Int64())                 # 0 for the first trade of the position, then 1, 2 …

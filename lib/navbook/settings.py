@@ -42,6 +42,9 @@ from navbook.types import Environment
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = CHECKOUT / "notebooks"
 ANY_TESTNET_ACCOUNT = "BINANCE_TESTNET"    # the variables' beginning for accounts that have none of their own
+DEMO_BENCHMARKS = {    # beside the accounts' own, where no file says otherwise
+    "hold": {"rebalance": "never"}, "bitcoin": {"weights": {"BTC": 1.0}, "rebalance": "never"},
+    "ether": {"weights": {"ETH": 1.0}, "rebalance": "never"}, "cash": {"weights": {"USDT": 1.0}, "rebalance": "never"}}
 SET_BY_LOAD = frozenset({"base", "file"})
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
@@ -210,7 +213,7 @@ def load(file: Path | str | None = None) -> Settings:
     if not path.is_file():
         if named:
             raise SettingsInvalid(f"There is no file {named}; write one, starting from navbook.example.toml.")
-        return _validated({"base": Path.cwd()}, "The environment")
+        return _validated({"base": Path.cwd(), "benchmarks": DEMO_BENCHMARKS}, "The environment")
     if path.suffix == ".json":    # what a run keeps of its effective settings
         return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
@@ -257,13 +260,16 @@ def _over(content: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str,
 
 
 def _with_common_benchmark(content: dict[str, Any]) -> dict[str, Any]:
-    """`content` whose accounts' own benchmarks take from the common one what they do not say."""
-    common, accounts = content.get("benchmark"), content.get("accounts")
-    if not isinstance(common, dict) or not isinstance(accounts, dict):
+    """`content` whose other benchmarks take from the common one what they do not say."""
+    common = content.get("benchmark")
+    if not isinstance(common, dict):
         return content
-    whole = {name: {**account, "benchmark": {**common, **account["benchmark"]}} for name, account in accounts.items()
-             if isinstance(account, dict) and isinstance(account.get("benchmark"), dict)}
-    return {**content, "accounts": {**accounts, **whole}}
+    owners = {key: {name: {**owner, "benchmark": {**common, **owner["benchmark"]}} for name, owner in section.items()
+                    if isinstance(owner, dict) and isinstance(owner.get("benchmark"), dict)}
+              for key in ("accounts", "groups") if isinstance(section := content.get(key), dict)}
+    if isinstance(named := content.get("benchmarks"), dict):
+        owners["benchmarks"] = {name: {**common, **other} for name, other in named.items() if isinstance(other, dict)}
+    return {**content, **{key: {**content[key], **whole} for key, whole in owners.items()}}
 
 
 def _set_in(variables: Mapping[str, Any], place: tuple[int | str, ...]) -> bool:

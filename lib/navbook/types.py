@@ -96,3 +96,35 @@ class Verdict(StrEnum):
     AHEAD = "ahead"
     BEHIND = "behind"
     TOO_EARLY = "too early"    # to call: chance explains the difference
+
+
+class Side(StrEnum):
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+    @property
+    def sign(self) -> int:
+        """+1 when a rising price gains, -1 when a falling price gains."""
+        return 1 if self is Side.LONG else -1
+
+
+class MarginType(StrEnum):
+    CROSSED = "CROSSED"
+    ISOLATED = "ISOLATED"
+
+
+class ExitReason(StrEnum):
+    """Why a trade ended; OPEN: it has not."""
+
+    TAKE_PROFIT = "TP"
+    STOP_LOSS = "SL"
+    LIQUIDATION = "LIQUIDATION"
+    OPEN = "OPEN"
+
+
+class Intrabar(StrEnum):
+    """What is assumed of a candle that holds both levels (DESIGN "Intrabar rule")."""
+
+    PESSIMISTIC = "pessimistic"    # the stop was first
+    OPTIMISTIC = "optimistic"      # the profit was first
+    PATH = "path"                  # open, low, high, close of a rising candle; open, high, low, close of a falling one

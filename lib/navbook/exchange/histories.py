@@ -40,6 +40,7 @@ class Past:
     marks: Mapping[str, datetime | None] = field(default_factory=dict)    # source -> known up to; None: not offered
     cash_flows: pl.DataFrame = field(default_factory=schemas.CASH_FLOWS.empty)
     quarantine: pl.DataFrame = field(default_factory=schemas.QUARANTINE.empty)
+    lately: int = 0                                  # readings of the last minute
 
     def since(self, source: Source, now: datetime) -> datetime:
         """Where to ask `source` from: a little before its mark, and before what is under way."""
@@ -55,9 +56,13 @@ class Past:
         return waiting if isinstance(waiting, datetime) else now
 
     def rests(self, source: Source, now: datetime) -> bool:
-        """Whether `source` was asked so lately that it is left alone."""
+        """Whether `source` was asked so lately that it is left alone, or so often that its limit is near."""
         mark = self.marks.get(source.name)
-        return mark is not None and timedelta() <= now - mark < source.rest
+        if mark is None or mark > now:
+            return False
+        if source.a_minute is None:
+            return now - mark < source.rest
+        return mark == now or (now - mark < sources.MINUTE and self.lately >= source.a_minute)
 
 
 async def cash_flows(exchange: Exchange, reading: Reading, past: Past, *, is_sub: bool) -> None:
@@ -74,13 +79,13 @@ async def cash_flows(exchange: Exchange, reading: Reading, past: Past, *, is_sub
         reading.problems.append(f"{reading.account}: cash flows could not be read: {told}")
 
 
-async def archives(exchange: Exchange, reading: Reading, past: Past) -> None:
+async def archives(exchange: Exchange, reading: Reading, past: Past, *, is_sub: bool) -> None:
     """Fill in transfers, rewards, converts, income and fills; the reading's wallets tell which there can be."""
     exchange.heard = reading.keep
     on_testnet = exchange.environment is Environment.TESTNET
     wanted = [] if on_testnet else sources.of_archives(reading)
     markets = [market for market in sources.MARKETS if reading.wallets.get(market.wallet) is WalletState.OK]
-    failures = await _all([*(_ask(exchange, reading, past, source) for source in wanted),
+    failures = await _all([*(_ask(exchange, reading, past, source, is_sub=is_sub) for source in wanted),
                            *(_trades(exchange, reading, past, market) for market in markets)])
     if failures:
         told = " ".join(dict.fromkeys(map(str, failures)))
@@ -96,7 +101,7 @@ def known_until(asked: Iterable[Source], past: Past, reading: Reading) -> dateti
     return min((until for source in asked if (until := marks[source.name])), default=None)
 
 
-async def _ask(exchange: Exchange, reading: Reading, past: Past, source: Source, *, is_sub: bool = False) -> None:
+async def _ask(exchange: Exchange, reading: Reading, past: Past, source: Source, *, is_sub: bool) -> None:
     if past.rests(source, reading.time):
         return
     try:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from navbook import schemas
+from navbook.errors import RequestRejected
 from navbook.exchange import fetch, parse
 from navbook.exchange.client import Answer, Exchange
 from navbook.exchange.fetch import archives, flows
@@ -24,8 +25,10 @@ from navbook.types import Wallet, WalletState
 
 Ask = Callable[[Exchange, datetime, datetime], Awaitable[list[Answer]]]
 Read = Callable[[Any, Reading], Parsed]
-DAY = timedelta(days=1)
-TWICE_A_MINUTE = timedelta(seconds=60)    # 2 x 45 000 of 180 000 a minute, with room for as much again
+DAY, WEEK, MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=30)
+MINUTE = timedelta(minutes=1)
+TWICE = 2    # a minute: deposits and withdrawals, 45 000 each, of 180 000
+NO_SUCH_DIRECTION = -9000
 SUB_ACCOUNTS = "GET /sapi/v1/sub-account/list"
 
 
@@ -42,6 +45,7 @@ class Source:
     flows: str | None = None   # the `source` of its rows in CASH_FLOWS; none: it carries no cash flow
     kept: timedelta | None = None    # the exchange goes back no further
     rest: timedelta = timedelta()    # not asked again so soon
+    a_minute: int | None = None      # in how many readings of a minute it can be asked; none: in all of them
     optional: bool = True      # not every account has it: the exchange may refuse it for good
 
 
@@ -74,21 +78,21 @@ def _of_master(payload: Any, reading: Reading) -> Parsed:
 
 WITH_SUBS = Source("sub_transfer", "GET /sapi/v1/sub-account/universalTransfer", "result", _with_subs,
                    ((schemas.CASH_FLOWS, _of_master),), timedelta(days=6), "sub_transfer", optional=False)
-PAY = Source("pay", "GET /sapi/v1/pay/transactions", "data", flows.pay, _flow(parse.flows.pay), timedelta(days=30),
+PAY = Source("pay", "GET /sapi/v1/pay/transactions", "data", flows.pay, _flow(parse.flows.pay), MONTH,
              "pay", kept=timedelta(days=540))
 C2C = Source("c2c", "GET /sapi/v1/c2c/orderMatch/listUserOrderHistory", "data", flows.c2c, _flow(parse.flows.c2c),
              timedelta(days=28), "c2c", kept=timedelta(days=179))
 FIAT_DEPOSITS = Source("fiat_deposit", "GET /sapi/v1/fiat/orders?transactionType=0", "data", flows.fiat_deposits,
-                       _flow(parse.banks.fiat_deposits), timedelta(days=89), "fiat", rest=TWICE_A_MINUTE)
+                       _flow(parse.banks.fiat_deposits), MONTH, "fiat", a_minute=TWICE)
 FIAT_WITHDRAWALS = Source("fiat_withdrawal", "GET /sapi/v1/fiat/orders?transactionType=1", "data",
-                          flows.fiat_withdrawals, _flow(parse.banks.fiat_withdrawals), timedelta(days=89), "fiat",
-                          rest=TWICE_A_MINUTE)
+                          flows.fiat_withdrawals, _flow(parse.banks.fiat_withdrawals), MONTH, "fiat",
+                          a_minute=TWICE)
 CARD_BUYS = Source("card_buy", "GET /sapi/v1/fiat/payments?transactionType=0", "data", flows.card_buys,
                    (*_flow(parse.banks.card_buys), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_buys))),
-                   timedelta(days=89), "card")
+                   MONTH, "card")
 CARD_SELLS = Source("card_sell", "GET /sapi/v1/fiat/payments?transactionType=1", "data", flows.card_sells,
                     (*_flow(parse.banks.card_sells), (schemas.CONVERTS, _of_row(parse.archives.cash_balance_sells))),
-                    timedelta(days=89), "card")
+                    MONTH, "card")
 PEOPLE_AND_BANKS = (PAY, C2C, FIAT_DEPOSITS, FIAT_WITHDRAWALS, CARD_BUYS, CARD_SELLS)
 
 
@@ -99,20 +103,20 @@ def of_flows(*, is_sub: bool) -> tuple[Source, ...]:
 
 # -- archives ----------------------------------------------------------------------------------------------------------
 DIVIDENDS = Source("dividend", "GET /sapi/v1/asset/assetDividend", "rows", archives.dividends,
-                   ((schemas.REWARDS, _of_row(parse.archives.dividends)),), timedelta(days=30))
+                   ((schemas.REWARDS, _of_row(parse.archives.dividends)),), WEEK)
 CONVERTS = Source("convert", "GET /sapi/v1/convert/tradeFlow", "list", archives.converts,
-                  ((schemas.CONVERTS, _of_row(parse.archives.converts)),), timedelta(days=28))
+                  ((schemas.CONVERTS, _of_row(parse.archives.converts)),), WEEK)
 DUST = Source("dust", "GET /sapi/v1/asset/dribblet", "userAssetDribblets", archives.dust,
-              ((schemas.CONVERTS, _of_row(parse.archives.dust)),), timedelta(days=89), rest=DAY)
+              ((schemas.CONVERTS, _of_row(parse.archives.dust)),), WEEK, rest=DAY)
 EARNED = (
     Source("earn_flexible", "GET /sapi/v1/simple-earn/flexible/history/rewardsRecord", "rows",
            archives.flexible_rewards, ((schemas.REWARDS, _of_row(parse.archives.flexible_rewards)),),
-           timedelta(days=28), rest=DAY),
+           WEEK, rest=DAY),
     Source("earn_locked", "GET /sapi/v1/simple-earn/locked/history/rewardsRecord", "rows",
            archives.locked_rewards, ((schemas.REWARDS, _of_row(parse.archives.locked_rewards)),),
-           timedelta(days=28), rest=DAY))
+           WEEK, rest=DAY))
 TRANSFERS = Source("transfer", "GET /sapi/v1/asset/transfer", "rows", partial(archives.transfers, kind=""),
-                   ((schemas.TRANSFERS, _of_row(parse.archives.transfers)),), timedelta(days=178),
+                   ((schemas.TRANSFERS, _of_row(parse.archives.transfers)),), WEEK,
                    kept=timedelta(days=178), rest=DAY)
 # The wallets as Binance's directions spell them. Between the two kinds of futures there is no direction.
 SPELT = {Wallet.SPOT: "MAIN", Wallet.FUNDING: "FUNDING", Wallet.FUTURES: "UMFUTURE", Wallet.COIN_FUTURES: "CMFUTURE",
@@ -132,8 +136,14 @@ def directions(wallets: Mapping[str, WalletState]) -> list[str]:
 def of_archives(reading: Reading) -> list[Source]:
     """What is kept of this account beside its cash flows; futures apart, see `Market`."""
     async def every_direction(exchange: Exchange, since: datetime, until: datetime) -> list[Answer]:
-        return [answer for kind in directions(reading.wallets)
-                for answer in await archives.transfers(exchange, kind, since, until)]
+        answers = []
+        for kind in directions(reading.wallets):
+            try:
+                answers += await archives.transfers(exchange, kind, since, until)
+            except RequestRejected as problem:
+                if problem.code != NO_SUCH_DIRECTION:    # one that this account has not: nothing can have moved there
+                    raise
+        return answers
 
     earned = [source for source in EARNED if reading.wallets.get(source.name) is WalletState.OK]
     return [DIVIDENDS, CONVERTS, DUST, *earned, replace(TRANSFERS, ask=every_direction)]

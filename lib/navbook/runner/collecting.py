@@ -59,12 +59,12 @@ class Collector:
             return reading
         past = self.known.past(name, now, lookback or timedelta(days=self.config.lookback_days), again=bool(lookback))
         tasks = [wallets.read(exchange, reading, self.coins, self.once_ok[name], self._worth)]
+        is_sub = self.config.accounts[name].master is not None
         if flows:
-            is_sub = self.config.accounts[name].master is not None
             tasks.append(histories.cash_flows(exchange, reading, past, is_sub=is_sub))
         await asyncio.gather(*tasks)
         if flows and reading.wallets.get(Wallet.SPOT) is WalletState.OK:
-            await histories.archives(exchange, reading, past)
+            await histories.archives(exchange, reading, past, is_sub=is_sub)
             histories.quarantined(reading, past)
         return reading
 

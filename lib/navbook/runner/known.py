@@ -10,6 +10,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.exchange.histories import Past
+from navbook.exchange.sources import MINUTE
 from navbook.settings import Settings
 from navbook.store import tables
 from navbook.types import Wallet, WalletState
@@ -36,8 +37,9 @@ class Known:
         first = self.accounts.filter(mine)["created_at"].min()
         marks = dict(self.marks.filter(mine).select("source", "until").iter_rows())
         begin = now - lookback
+        lately = self.snapshots.filter(mine, pl.col("time") <= now, pl.col("time") > now - MINUTE).height
         return Past(min(begin, first) if isinstance(first, datetime) else begin, {} if again else marks,
-                    self.cash_flows.filter(mine), self.quarantine.filter(mine))
+                    self.cash_flows.filter(mine), self.quarantine.filter(mine), lately)
 
     def once_ok(self, account: str) -> set[str]:
         """The wallets of `account` that were ever read."""

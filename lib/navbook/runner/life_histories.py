@@ -99,7 +99,8 @@ async def _past(collector: collecting.Collector, account: str, now: datetime, te
     known = collector.known.past(account, now, now - OPENED)
 
     async def read(wanted: list[Source], begin: datetime) -> None:
-        stretch = Stretch(begin, {}, known.cash_flows, known.quarantine, frozenset(source.name for source in wanted))
+        stretch = Stretch(begin, {}, known.cash_flows, known.quarantine,
+                          wanted=frozenset(source.name for source in wanted))
         await histories.cash_flows(exchange, reading, stretch, is_sub=is_sub)
 
     offered, begin = sources.of_flows(is_sub=is_sub), now
