@@ -9,7 +9,7 @@ import pytest
 
 from commands import navbook
 from locals import START, local_exchange
-from navbook.errors import SettingsInvalid, SnapshotIncomplete
+from navbook.errors import ExchangeUnavailable, SettingsInvalid, SnapshotIncomplete
 from navbook.runner import backfill
 from navbook.types import Grade
 
@@ -34,6 +34,9 @@ def run(local, **more):
 def test_n10_days_before_the_first_snapshot_are_filled_in(local):
     """Spot and futures at the end of each day, at the prices of its last minutes; a deposit shows from its day on."""
     local.collect(START + 5 * DAY)
+    assert run(local, dry_run=True).days.height == 5
+    assert local.read("snapshots").height == 1    # a dry run writes nothing
+    local.clock(START + 5 * DAY + timedelta(minutes=2))    # a minute of its own for the exchange's limits
     found = run(local)
     assert found.days["value_usd"].to_list() == [36_000, 36_000, 41_000, 41_000, 41_000]
     assert found.days["time"].to_list() == [START + day * DAY - timedelta(seconds=1) for day in range(1, 6)]
@@ -64,28 +67,16 @@ def test_n10_a_day_with_a_snapshot_that_counts_is_left_alone(local):
     found = run(local)
     assert (found.days.height, found.covered) == (4, 1)
     assert START + 4 * DAY - timedelta(seconds=1) not in found.days["time"].to_list()
-
-
-def test_a_second_time_adds_nothing(local):
-    local.collect(START + 5 * DAY)
-    run(local)
-    local.clock(START + 5 * DAY + timedelta(minutes=2))    # a minute of its own for the exchange's limits
     before = {name: local.read(name).height for name in ("snapshots", "balances", "prices")}
+    local.clock(START + 5 * DAY + timedelta(minutes=2))    # a minute of its own for the exchange's limits
     run(local)
-    assert {name: local.read(name).height for name in before} == before
+    assert {name: local.read(name).height for name in before} == before    # a second time adds nothing
 
 
-def test_a_dry_run_writes_nothing(local):
+def test_a_record_that_cannot_be_read_fills_nothing_in(local):
     local.collect(START + 5 * DAY)
-    assert run(local, dry_run=True).days.height == 5
-    assert local.read("snapshots").height == 1
-
-
-@pytest.mark.parametrize("path", ["/sapi/v1/accountSnapshot", "/api/v3/account"])
-def test_a_record_that_cannot_be_read_fills_nothing_in(local, path):
-    local.collect(START + 5 * DAY)
-    local.fault(path, status=500, code=-1000, count=9)
-    with pytest.raises(Exception, match="could not be"):
+    local.fault("/sapi/v1/accountSnapshot", status=500, code=-1000, count=9)
+    with pytest.raises(ExchangeUnavailable, match=r"accountSnapshot.* could not be reached"):
         run(local)
     assert local.read("snapshots").height == 1
 

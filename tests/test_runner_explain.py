@@ -18,7 +18,7 @@ from navbook.runner.arithmetic import to_the_cent
 from navbook.runner.explain import TablesStale
 from navbook.store import rewrite, tables
 from navbook.types import FlowKind
-from stores import configured, keep, rebuilt
+from stores import configured, copied, keep, rebuilt
 from worlds import START, World, at, only
 
 NUMBER = r"([\d,]+\.?\d*(?:e-\d+)?)"
@@ -33,10 +33,11 @@ class Moving(World):
         return (Decimal(self.prices[symbol]) * moved).quantize(Decimal("0.01"))
 
 
-@pytest.fixture
-def config(tmp_path):
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
     """Five weeks with a deposit, one of another asset, a withdrawal, and a rebalance each Monday noon."""
-    config = configured(tmp_path, more='[benchmark]\nrebalance = { weekday = 0, hour = 12 }\n')
+    folder = tmp_path_factory.mktemp("owner")
+    config = configured(folder, more='[benchmark]\nrebalance = { weekday = 0, hour = 12 }\n')
     world = Moving()
     for day in range(36):
         world.snapshot(at(24 * day), {"USDT": 10_000 + 37 * day})
@@ -48,7 +49,12 @@ def config(tmp_path):
     world.rebalances(at(12) + timedelta(weeks=week) for week in range(6))
     keep(config, world)
     rebuilt(config)
-    return config
+    return folder
+
+
+@pytest.fixture
+def config(owner, tmp_path):
+    return copied(owner, tmp_path)
 
 
 def shown(config, time="now", last=None):
@@ -178,3 +184,17 @@ def test_the_command_line(config, tmp_path):
     stored = only(tables.read(config.location, schemas.BENCHMARK_VALUES), time=at(72))["value"]
     assert_adds_up(result.stdout.splitlines(), stored)
     assert "navbook explain ACCOUNT [TIME]" in sentence(navbook("explain", folder=tmp_path))
+
+
+def test_a_groups_benchmark_is_explained_like_an_accounts(tmp_path):
+    config = configured(tmp_path, "main", "sub", more='[groups.family]\naccounts = ["main", "sub"]\n')
+    world = World(accounts=("main", "sub"))
+    for hour in (0, 4):
+        world.snapshot(at(hour), {"USDT": 10_000})
+        world.snapshot(at(hour), {"USDT": 5000}, account="sub")
+    world.flow(at(1), 3000, flow_id="d1", account="sub")
+    keep(config, world)
+    rebuilt(config)
+    lines = list(explain.value_lines(config, explain.moment(config, "family"), None))
+    assert_adds_up(lines, 18_000)
+    assert any("deposit of 3,000.00 USD: sub/deposit:d1" in line for line in lines)

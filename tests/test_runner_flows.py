@@ -16,14 +16,15 @@ from navbook.runner import flows, manual, printing
 from navbook.runner.manual import Added
 from navbook.store import tables
 from navbook.types import FlowKind, FlowStatus
-from stores import configured, keep
+from stores import configured, copied, keep, rebuilt
 from worlds import World, at, only
 
 
-@pytest.fixture
-def config(tmp_path):
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
     """10,000 USDT; a deposit, a withdrawal, a token that nothing prices, one under way, a flow before it all."""
-    config, world = configured(tmp_path), World()
+    folder = tmp_path_factory.mktemp("owner")
+    config, world = configured(folder), World()
     world.snapshot(at(0), {"USDT": 10_000})
     world.flow(at(-5), 100, flow_id="early")
     world.flow(at(1), 5000, flow_id="d1")
@@ -32,7 +33,12 @@ def config(tmp_path):
     world.flow(at(4), 70, flow_id="d3", status=FlowStatus.PENDING)
     world.snapshot(at(6), {"USDT": 14_599})
     keep(config, world)
-    return config
+    return folder
+
+
+@pytest.fixture
+def config(owner, tmp_path):
+    return copied(owner, tmp_path)
 
 
 def listed(config, flow):
@@ -152,6 +158,53 @@ def test_words_from_outside_run_nothing(tmp_path):
 def test_amounts_are_exact_and_have_no_idle_zeros(amount, shown):
     frame = pl.DataFrame({"amount": [amount]}).with_columns(pl.col("amount").cast(pl.Float64).cast(pl.Decimal(38, 18)))
     assert printing.text(frame, "csv") == f"amount\n{shown}\n"
+
+
+def journal_of(config, flow):
+    """When `flow` came into the benchmark, and with how many dollars."""
+    rebuilt(config)
+    journal = tables.read(config.location, schemas.BENCHMARK_JOURNAL).filter(fact=flow)
+    return journal.select("time", "flow_usd").unique().rows()
+
+
+def test_a68_a_flow_comes_into_the_benchmark_at_its_own_time_once_its_price_is_there(config, tmp_path):
+    """By hand, on the command line: stored as without a price, priced later, worked into the past by the next rebuild."""
+    assert journal_of(config, "deposit:d2") == []
+    result = navbook("flows", "price", "deposit:d2", "2.5", folder=tmp_path)
+    assert result.stdout.startswith("e1: deposit:d2 of main (200 OBSCURE, 2026-03-02) is worth 500.00 USD"), result.stderr
+    assert navbook("benchmark", "--no-notebook", folder=tmp_path).returncode == 0
+    assert journal_of(config, "deposit:d2") == [(at(3), 500.0)]
+    manual.undo(config, "e1")
+    assert journal_of(config, "deposit:d2") == []
+
+
+def test_a68_a_candle_that_comes_later_does_the_same(tmp_path):
+    config, world = configured(tmp_path), World()
+    world.snapshot(at(0), {"USDT": 10_000})
+    world.flow(at(1), 2, "SOL", flow_id="d1")
+    world.snapshot(at(2), {"USDT": 10_000})
+    keep(config, world)
+    assert journal_of(config, "deposit:d1") == []
+    world.prices = {**world.prices, "SOLUSDT": "150"}
+    world.candle_before(at(1))
+    keep(config, world)
+    assert journal_of(config, "deposit:d1") == [(at(1), 300.0)]
+
+
+def test_marks_and_additions_reach_the_benchmark(config):
+    """A25: a withdrawal that is a fee stays a withdrawal; one that is none leaves the benchmark as it was."""
+    manual.mark(config, "withdrawal:w1", "fee")
+    manual.mark(config, "deposit:d1", "ignore")
+    said = manual.add(config, Added(account="main", kind="DEPOSIT", asset="USDT", amount="300", time="2026-03-02T05:00"))
+    assert "navbook collect fetches the prices of its minute, navbook benchmark works it in" in said
+    fetched = World()
+    fetched.candle_before(at(5))
+    tables.append(config.location, schemas.CANDLES, fetched.facts().candles)
+    assert journal_of(config, "withdrawal:w1") == [(at(2), -401.0)]
+    assert journal_of(config, "deposit:d1") == []
+    assert journal_of(config, "manual:e3") == [(at(5), 300.0)]
+    values = tables.read(config.location, schemas.FLOW_VALUES)
+    assert only(values, id="w1")["kind"] == FlowKind.FEE_WITHDRAWAL
 
 
 def test_the_command_line(config, tmp_path):

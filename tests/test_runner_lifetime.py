@@ -63,15 +63,11 @@ def test_a_life_of_which_navbook_saw_nothing(local):
     assert [gap for gap in gaps if gap.startswith(("- pay before", "- c2c before", "- Withdrawals before 2025-03-12"))]
 
 
-def test_flows_before_the_first_snapshot_touch_no_benchmark(local):
+def test_flows_before_the_first_snapshot_touch_no_benchmark_and_a_second_run_asks_little(local):
     ask(local)
     local.rebuild()
     assert local.read("benchmark_journal")["event"].unique().to_list() == ["init"]
     assert local.read("cash_flows").height == 3
-
-
-def test_a_second_run_asks_little(local):
-    ask(local)
     before = len(asked_of(local, "/sapi/v1/capital/deposit/hisrec"))
     assert before > 30    # 89-day windows since 2017
     local.clock(LATER)

@@ -16,12 +16,13 @@ def explain(account: Annotated[str, typer.Argument(help="An account's name; with
             time: Annotated[str, typer.Argument(help="UTC, such as 2026-05-01T12:00, or now.")] = "now",
             benchmark: Annotated[str | None, typer.Option(help="One of the account's benchmarks, not its own.")] = None,
             flow: Annotated[str | None, typer.Option(metavar="SOURCE:ID", help="What this flow did instead.")] = None,
+            of: Annotated[str | None, typer.Option("--account", help="The same as ACCOUNT.")] = None,
             everything: Annotated[bool, typer.Option("--all", help="Every event, of a long history too.")] = False,
             config: Config = None) -> None:
     """The arithmetic of a benchmark's value, line by line; or what one flow bought in it."""
     from navbook import settings, types
-    from navbook.runner import explain
-    loaded = settings.load(config)
+    from navbook.runner import explain, printing
+    loaded, account = settings.load(config), of or account
     if flow:
         lines = explain.flow_lines(loaded, flow, account, benchmark)
     elif account == "all":
@@ -30,7 +31,7 @@ def explain(account: Annotated[str, typer.Argument(help="An account's name; with
         found = explain.moment(loaded, account, time, benchmark or types.OWN_BENCHMARK)
         lines = explain.value_lines(loaded, found, None if everything else SHOWN)
     for line in lines:
-        typer.echo(line)
+        typer.echo(printing.line(line))
 
 
 def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
@@ -52,7 +53,7 @@ def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
         return
     typer.echo(printing.text(lifetime.table(found), output.value), nl=False)
     for line in lifetime.lines(found) if output is Format.TABLE else ():
-        typer.echo(line)
+        typer.echo(printing.line(line))
 
 
 def _tell(count: int) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from navbook import schemas
 from navbook.compute import cash_flows, flow_list, manual
 from navbook.errors import SettingsInvalid
+from navbook.runner import stores
 from navbook.settings import Settings
 from navbook.store import tables
 from navbook.types import COUNTED
@@ -65,10 +66,8 @@ def counted_snapshots(config: Settings, account: str = "all") -> pl.DataFrame:
 
 def known_account(config: Settings, account: str) -> None:
     """Raises `SettingsInvalid` unless the store or the configuration knows `account` (or it is all)."""
-    known = {*tables.read(config.location, schemas.ACCOUNTS)["account"], *config.accounts}
-    if account != "all" and account not in known:
-        raise SettingsInvalid(f"There is no account {account} in {config.location}; there are "
-                              f"{', '.join(sorted(known)) or 'none yet'}.")
+    if account != "all" and account not in config.accounts:
+        stores.require(config, account)
 
 
 def shown(listed: Listed, *, everything: bool) -> pl.DataFrame:

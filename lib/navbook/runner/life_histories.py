@@ -111,6 +111,7 @@ async def _past(collector: collecting.Collector, account: str, now: datetime, te
     if not reading.problems:
         mark = (account, MARK, now, begin.date().isoformat(), now)
         reading.add(schemas.HISTORY_MARKS, schemas.HISTORY_MARKS.rows([mark]))
+    histories.quarantined(reading, known)
     return reading
 
 

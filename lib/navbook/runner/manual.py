@@ -26,6 +26,7 @@ from navbook.types import Action, FlowKind
 NO_FLOW = "ignore"
 MARKS = {"fee": FlowKind.FEE_WITHDRAWAL, NO_FLOW: None}    # words beside the kinds themselves
 NEXT = "run navbook benchmark to see what it changes"
+FETCH = "navbook collect fetches the prices of its minute, navbook benchmark works it in"
 
 
 def mark(config: Settings, flow: str, as_kind: str, account: str = "all", note: str | None = None) -> str:
@@ -83,7 +84,8 @@ def add(config: Settings, flow: Added, *, again: bool = False) -> str:
             raise SettingsInvalid(f"{twin} says this already; add it a second time with --again if there were two.")
         said = (f"a {kind} of {_number(amount)} {content['asset']} at {time:%Y-%m-%d %H:%M:%S} UTC counts in "
                 f"{flow.account}")
-        return _written(config, said, {**content, "note": flow.note or ("opening balance" if flow.opening else None)})
+        note = flow.note or ("opening balance" if flow.opening else None)
+        return _written(config, said, {**content, "note": note}, FETCH)
 
 
 def undo(config: Settings, entry: str) -> str:
@@ -128,13 +130,13 @@ def _same(entries: pl.DataFrame, content: dict[str, Any]) -> str | None:
     return found[-1] if found.len() else None
 
 
-def _written(config: Settings, said: str, content: dict[str, Any]) -> str:
+def _written(config: Settings, said: str, content: dict[str, Any], then: str = NEXT) -> str:
     stores.claim(config)
     known = tables.read(config.location, MANUAL_ENTRIES)
     entry = f"e{known.height + 1}"
     row = dict.fromkeys(MANUAL_ENTRIES.columns) | content | {"id": entry, "revoked": False, "seen_at": _now(known)}
     tables.append(config.location, MANUAL_ENTRIES, MANUAL_ENTRIES.rows([row]))
-    return f"{entry}: {said}; {NEXT}, or navbook flows undo {entry} to take it back."
+    return f"{entry}: {said}; {then}, navbook flows undo {entry} takes it back."
 
 
 def _now(known: pl.DataFrame) -> datetime:

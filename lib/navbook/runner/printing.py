@@ -30,6 +30,11 @@ def text(frame: pl.DataFrame, form: str) -> str:
         return f"{shown.with_columns(_right(numbers))}\n"
 
 
+def line(words: str) -> str:
+    """`words` as one line of a terminal: what is no letter is a blank."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` whose texts no spreadsheet takes for a formula: those that begin like one get a ' before."""
     words = selectors.string()
