@@ -50,7 +50,8 @@ def answer(config: Settings, account: str) -> Answer:
     legs = _legs(config, values["time"], list(weights), cash_flows.prices_at(values["time"], closed))
     at_snapshot = _legs(config, counted["time"].tail(1), list(weights), explain.stored_prices(config, as_of))
     if missing := at_snapshot.filter(pl.col("price").is_null())["asset"].to_list():
-        raise PriceMissing(f"The snapshot of {when(as_of)} holds no price of {', '.join(missing)}; run navbook collect.")
+        raise PriceMissing(f"The snapshot of {when(as_of)} holds no price of {', '.join(missing)}; "
+                           "run navbook collect.")
     nav, nav_then = (_nav(config, snapshot, listed) for snapshot in (counted.tail(1), counted.head(1)))
     life = lifetime.lifetime(values, legs, weights, nav, as_of, dict(at_snapshot.select("asset", "price").iter_rows()))
     if life is None:
