@@ -11,7 +11,7 @@ import pytest
 from commands import navbook
 from locals import START, local_exchange
 from navbook import schemas
-from navbook.errors import SettingsInvalid, SnapshotIncomplete
+from navbook.errors import PriceMissing, SettingsInvalid, SnapshotIncomplete
 from navbook.runner import life_histories, lifetime, manual
 from navbook.runner.manual import Added
 from navbook.store import tables
@@ -112,6 +112,8 @@ def test_without_a_snapshot_or_a_flow_there_is_no_answer(local):
     asyncio.run(life_histories.ask(local.config(NEVER), "empty", lambda count: None))
     with pytest.raises(SettingsInvalid, match="holds no cash flow of empty that has a value"):
         lifetime.answer(local.config(NEVER), "empty")
+    with pytest.raises(PriceMissing, match="holds no price of SOL; run navbook collect"):
+        lifetime.answer(local.config('[benchmark]\nweights = { SOL = 1.0 }\n'), "empty")
 
 
 def test_the_command_line(local, tmp_path):

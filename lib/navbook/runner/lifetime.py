@@ -12,7 +12,7 @@ import polars as pl
 from navbook import schemas
 from navbook.compute import cash_flows, lifetime, manual, valuation
 from navbook.compute.lifetime import Lifetime
-from navbook.errors import SettingsInvalid
+from navbook.errors import PriceMissing, SettingsInvalid
 from navbook.exchange import sources
 from navbook.runner import explain, flows, life_histories
 from navbook.runner.arithmetic import count_of, usd, when
@@ -34,7 +34,10 @@ class Answer:
 
 
 def answer(config: Settings, account: str) -> Answer:
-    """The life of `account` by the facts in the store. Raises `SettingsInvalid` where they say too little."""
+    """The life of `account` by the facts in the store.
+
+    Raises `SettingsInvalid` where they say too little, `PriceMissing` where today has no price of the benchmark.
+    """
     flows.known_account(config, account)
     counted = flows.counted_snapshots(config, account).sort("time")
     if counted.is_empty():
@@ -46,6 +49,9 @@ def answer(config: Settings, account: str) -> Answer:
     values = flows.flow_values(config, listed, entries, closed)
     legs = _legs(config, values["time"], list(weights), cash_flows.prices_at(values["time"], closed))
     at_snapshot = _legs(config, counted["time"].tail(1), list(weights), explain.stored_prices(config, as_of))
+    if missing := at_snapshot.filter(pl.col("price").is_null())["asset"].to_list():
+        raise PriceMissing(f"The snapshot of {when(as_of)} holds no price of {', '.join(missing)}; "
+                           "run navbook collect.")
     nav, nav_then = (_nav(config, snapshot, listed) for snapshot in (counted.tail(1), counted.head(1)))
     life = lifetime.lifetime(values, legs, weights, nav, as_of, dict(at_snapshot.select("asset", "price").iter_rows()))
     if life is None:
