@@ -86,7 +86,10 @@ class Reading:
 
 def merged(frames: Iterable[pl.DataFrame], schema: schemas.FrameSchema) -> pl.DataFrame:
     """The rows of `frames` once each; pages and windows overlap. Of one key, the last row stays."""
-    return schema.check(pl.concat([schema.empty(), *frames]).unique(schema.key, keep="last", maintain_order=True))
+    filled = [frame for frame in frames if not frame.is_empty()]
+    if len(filled) <= 1:
+        return schema.shaped(filled[0]) if filled else schema.empty()
+    return schema.check(pl.concat(filled).unique(schema.key, keep="last", maintain_order=True))
 
 
 def wallet_states(wallets: Mapping[str, WalletState]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from navbook import schemas, settings
-from navbook.compute import grading, valuation
+from navbook.compute import valuation
 from navbook.errors import NavbookError, SettingsInvalid, SnapshotIncomplete
 from navbook.exchange import client, fetch, histories, parse, wallets
 from navbook.exchange.client import Exchange
@@ -112,7 +112,9 @@ class Collector:
         harvest.add(schemas.PRICES, prices)
         harvest.add(schemas.ACCOUNTS, accounts)
         self.known = replace(self.known, accounts=merged([self.known.accounts, accounts], schemas.ACCOUNTS))
-        harvest.add(schemas.SNAPSHOTS, self._snapshots(readings, prices))
+        harvest.add(schemas.SNAPSHOTS, schemas.SNAPSHOTS.rows([
+            (reading.account, reading.time, *_first_grade(reading), wallet_states(reading.wallets),
+             reading.total_usd, reading.flows_until, reading.time) for reading in readings]))
 
     def _accounts(self, readings: list[Reading]) -> pl.DataFrame:
         """ACCOUNTS rows of the readings: new accounts get the next ids, in the order of the configuration."""
@@ -127,20 +129,6 @@ class Collector:
             known[reading.account] = row
             rows.append(row)
         return schemas.ACCOUNTS.rows(rows)
-
-    def _snapshots(self, readings: list[Reading], prices: pl.DataFrame) -> pl.DataFrame:
-        """SNAPSHOTS of the readings, graded by what could be read and by the exchange's own total."""
-        read = schemas.SNAPSHOTS.rows([
-            (reading.account, reading.time, *_first_grade(reading), wallet_states(reading.wallets),
-             reading.total_usd, reading.flows_until, reading.time) for reading in readings])
-        balances = merged((reading.frame(schemas.BALANCES) for reading in readings), schemas.BALANCES)
-        flows = merged((reading.frame(schemas.CASH_FLOWS) for reading in readings), schemas.CASH_FLOWS)
-        held = valuation.holdings(balances, prices, flows, read, self.config.stablecoins)
-        reconciled = grading.reconciliation(held, schemas.WALLET_TOTALS.empty(), read, self.config.tolerance)
-        graded = grading.net_asset_value(read, reconciled)
-        return schemas.SNAPSHOTS.check(read.drop("grade", "reason").join(
-            graded.select("account", "time", "grade", "reason"), on=["account", "time"])
-            .select(list(schemas.SNAPSHOTS.columns)))
 
     async def candles(self, harvest: Harvest, now: datetime) -> None:
         """Fetch the minutes that price what is known up to `now`, if not stored yet; those that fail are told."""
@@ -183,7 +171,7 @@ async def collect(config: Settings, account: str = "all", lookback: timedelta | 
     Raises `SnapshotIncomplete` after everything that is known was stored, `ExchangeError` when nothing is.
     """
     harvest = await _harvest(config, account, lookback)
-    rows = harvest.store(config.location)
+    rows = harvest.store(config)
     if harvest.problems:
         raise SnapshotIncomplete(" ".join(harvest.problems))
     return rows

@@ -66,7 +66,7 @@ async def history(config: Settings, local: Sandbox, world: World, until: datetim
                 progress(done, len(slots))
             if batch[-1] == slots[-1]:
                 await collector.candles(harvest, slots[-1])
-        harvest.store(config.location)
+        harvest.store(config)
         if harvest.problems:
             raise SnapshotIncomplete(" ".join(sorted(set(harvest.problems))[:3]))
     return done

@@ -77,7 +77,7 @@ async def ask(config: Settings, account: str, tell: Callable[[int], None]) -> No
             if not harvest.problems and asked(config, account) is None:
                 harvest.take(await _past(collector, account, now, tell))
             await collector.candles(harvest, now)
-        harvest.store(config.location)
+        harvest.store(config)
     if harvest.problems:
         raise SnapshotIncomplete(" ".join(harvest.problems))
 
