@@ -220,9 +220,10 @@ def _fees(books: Sequence[Book], facts: Facts, policy: Policy) -> pl.DataFrame:
 def _bridges(books: Sequence[Book], holdings: pl.DataFrame, facts: Facts, market: Market) -> pl.DataFrame:
     """BRIDGE of every period that PERFORMANCE has."""
     found = [schemas.BRIDGE.empty()]
+    by_account = [(frame.clear(), frame.partition_by("account", as_dict=True))
+                  for frame in (holdings, facts.income, facts.rewards)]
     for book in books:
-        held, income, rewards = (frame.filter(pl.col("account") == book.name)
-                                 for frame in (holdings, facts.income, facts.rewards))
+        held, income, rewards = (parts.get((book.name,), none) for none, parts in by_account)
         navs = book.navs.filter(book.counted).select("time", "nav")
         assets = {*book.flows["asset"], *income["asset"], *rewards["asset"], *held["asset"].unique()}
         quotes = valuation.quotes(assets, market.board.join(navs, on="time", how="semi"), market.stablecoins)

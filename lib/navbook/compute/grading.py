@@ -27,15 +27,7 @@ def reconciliation(holdings: pl.DataFrame, wallet_totals: pl.DataFrame, snapshot
     Snapshots of grade incomplete are left out: there is nothing to compare.
     """
     usable = snapshots.filter(pl.col("grade") != Grade.INCOMPLETE.value)
-    ours = (holdings.with_columns(pl.col("wallet").replace(TOGETHER))
-            .group_by("account", "time", "wallet").agg(value_usd=pl.col("value_usd").sum()))
-    theirs = (wallet_totals.with_columns(pl.col("wallet").replace(TOGETHER))
-              .group_by("account", "time", "wallet").agg(exchange_usd=pl.col("value_usd").cast(pl.Float64).sum()))
-    walletwise = (theirs.join(ours, on=["account", "time", "wallet"], how="left")
-                  .with_columns(pl.col("value_usd").fill_null(0.0))
-                  .join(usable.select("account", "time"), on=["account", "time"], how="semi"))
-    rows = pl.concat([walletwise.select(*KEY, "value_usd", "exchange_usd", apart=_apart()),
-                      _totals(usable, holdings)], how="diagonal")
+    rows = pl.concat([_wallets(usable, holdings, wallet_totals), _totals(usable, holdings)])
     allowed = tolerance * pl.max_horizontal(pl.col("exchange_usd").abs(), pl.col("value_usd").abs())
     return RECONCILIATION.shaped(rows.select(
         *KEY, "value_usd", "exchange_usd", residual_usd=pl.col("apart"), within=pl.col("apart").abs() <= allowed,
@@ -49,10 +41,23 @@ def _apart() -> pl.Expr:
     return pl.col("value_usd") - pl.col("exchange_usd")
 
 
+def _wallets(snapshots: pl.DataFrame, holdings: pl.DataFrame, wallet_totals: pl.DataFrame) -> pl.DataFrame:
+    """[account, time, wallet, value_usd, exchange_usd, apart]: a row for each wallet that the exchange told."""
+    if wallet_totals.is_empty():
+        holdings = holdings.clear()    # there is nothing to sum them up for
+    ours, theirs = (rows.with_columns(pl.col("wallet").replace(TOGETHER)).group_by(KEY).agg(
+        pl.col("value_usd").cast(pl.Float64).sum().alias(name))
+        for rows, name in ((holdings, "value_usd"), (wallet_totals, "exchange_usd")))
+    both = (theirs.join(snapshots.select("account", "time"), on=["account", "time"], how="semi")
+            .join(ours, on=KEY, how="left").with_columns(pl.col("value_usd").fill_null(0.0)))
+    return both.select(*KEY, "value_usd", "exchange_usd", apart=_apart())
+
+
 def _totals(snapshots: pl.DataFrame, holdings: pl.DataFrame) -> pl.DataFrame:
     """[account, time, wallet, value_usd, exchange_usd, apart]: all wallets together, a row a snapshot."""
-    both = [_sums(mine, holdings.filter(pl.col("account") == account))
-            for (account,), mine in snapshots.sort("account", "time").group_by("account", maintain_order=True)]
+    held = holdings.partition_by("account", as_dict=True)
+    both = [_sums(mine, held.get(account, holdings.clear()))
+            for account, mine in snapshots.sort("account", "time").partition_by("account", as_dict=True).items()]
     empty = pl.DataFrame(schema={"account": pl.String, "time": TIME, "exchange_usd": pl.Float64,
                                  "value_usd": pl.Float64, "moving": pl.Float64})
     known = pl.concat([empty, *both])

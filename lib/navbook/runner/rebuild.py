@@ -19,14 +19,20 @@ from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 1_000_000    # balances in memory: what bounds a rebuild, however long the history
+SHARED = ("prices", "candles")
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 Progress = Callable[[int, int], None]
 
 
-def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | None = None) -> Facts:
-    """The facts up to and including `as_of`, UTC; of all accounts or some."""
-    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
-                                     until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
+def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | None = None,
+               shared: Facts | None = None) -> Facts:
+    """The facts up to and including `as_of`, UTC; of all accounts or some.
+
+    shared  holds prices and candles, where they are read already
+    """
+    frames = {each.name: getattr(shared, each.name) if shared and each.name in SHARED else
+              tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
+                          until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
     flows, last = frames.pop("cash_flows"), frames["snapshots"]["time"].max()
     return Facts(**frames, cash_flows=flows.filter(pl.col("started_at") <= last) if last else flows.clear())
 
@@ -67,7 +73,7 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
     shared = read_facts(config, as_of, accounts=[])
     batches = [known[start:start + size] for size in [_batch_size(config, len(known))]
                for start in range(0, len(known), size)]
-    facts = (read_facts(config, as_of, accounts=batch) for batch in batches)
+    facts = (read_facts(config, as_of, batch, shared) for batch in batches)
     with ExitStack() as stack:
         writers = {name: stack.enter_context(Rewrite(config.location, schema)) for name, schema in REBUILT.items()}
         for done, part in enumerate(_parts(facts, shared, config), 1):

@@ -16,20 +16,23 @@ def increasing(rows: pl.DataFrame, key: Sequence[str]) -> bool:
     return bool(rows.select((greater.fill_null(value=False) | (pl.int_range(pl.len()) == 0)).all()).item())
 
 
-def ordered(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
-    """`rows` by `key`: put together by its first column, they are sorted already more often than not."""
+def ordered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, bool]:
+    """`rows` by `key`, and whether no key stands twice. Put together by account, most are sorted."""
     if increasing(rows, key):
-        return rows
-    if rows[key[0]].null_count() == 0:
-        parts = rows.partition_by(key[0], as_dict=True)
-        rows = pl.concat(parts[value] for value in sorted(parts))
-    return rows if increasing(rows, key) else rows.sort(key)
+        return rows, True
+    if key[0] == "account":
+        parts = rows.partition_by("account", as_dict=True)
+        rows = pl.concat(parts[account] for account in sorted(parts))
+        if increasing(rows, key):
+            return rows, True
+    rows = rows.sort(key)
+    return rows, increasing(rows, key)
 
 
 def newest(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """The last row of each key by `seen_at`, by key."""
-    rows = ordered(rows, key)
-    if increasing(rows, key):
+    rows, unique = ordered(rows, key)
+    if unique:
         return rows
     last = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift(-1)) for column in key)
     return rows.sort(*key, "seen_at").filter(last | (pl.int_range(pl.len()) == pl.len() - 1))

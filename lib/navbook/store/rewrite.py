@@ -52,11 +52,11 @@ class Rewrite:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Write `frame`: all rows of some accounts. Raises as `FrameSchema.check` does, and `StoreUnusable`."""
-        rows = ordering.ordered(self.schema.shaped(frame), self.schema.key)
+        rows, unique = ordering.ordered(self.schema.shaped(frame), self.schema.key)
         if rows.is_empty() and self.files:
             return
-        if not ordering.increasing(rows, self.schema.key):
-            self.schema.check(rows)
+        if not unique:
+            self.schema.check(rows)    # says which
         found = digests(rows, self.schema.key[0])
         if twice := found.keys() & self.digests.keys():
             raise KeyRepeated(self.schema.name, self.schema.key[:1], min(twice))

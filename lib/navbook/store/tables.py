@@ -84,7 +84,10 @@ def read(location: str, schema: FrameSchema, *, account: str = "all", accounts: 
     if wanted is not None and "account" in schema.columns:
         rows = rows.filter(pl.col("account").is_in(list(wanted)))
     found = collected(rows, location, schema)
-    found = (ordering.newest if "seen_at" in schema.columns else ordering.ordered)(found, schema.key)
+    if "seen_at" in schema.columns:
+        found = ordering.newest(found, schema.key)
+    else:
+        found, _ = ordering.ordered(found, schema.key)
     return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
 
 
