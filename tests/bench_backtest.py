@@ -117,7 +117,7 @@ def compare(name: str, folder: Path, table: pl.DataFrame) -> None:
     rules = BracketRules(tp_usdt=1000 * WIDE, sl_usdt=1000 * WIDE, reopen_delay="0s")
     rows = backtest.run(table, rules, COSTS).ledger
     closed = rows.codes[:, 0] != 3
-    entries, exits, prices = rows.rows[closed, 0], rows.rows[closed, 1], rows.prices[closed, 4]
+    entries, exits, prices = rows.rows[closed, 0], rows.rows[closed, 1], rows.prices.exit[closed]
     theirs = [np.load(folder / f"{name}-{place}.npy") for place in range(3)]
     count = min(len(entries), len(theirs[0]))
     same = ((theirs[0][:count] == entries[:count]) & (theirs[1][:count] == exits[:count])

@@ -27,9 +27,9 @@ def mark_to_market(backtest: Backtest) -> NDArray[np.float64]:
     due_rows = np.searchsorted(candles.minutes[:end], due) if len(due) else due    # the first candle that has paid
     total = np.empty(end)
     for which, rules in enumerate(backtest.rules):
-        mine = np.flatnonzero(ledger.rules == which) if len(backtest.rules) > 1 else slice(None)
-        add_equity(total, which > 0, candles.close, float(rules.sign), ledger.rows[mine], ledger.prices[mine],
-                   ledger.codes[mine], float(backtest.costs.taker_fee), due_rows, terms)
+        mine = ledger.of_rules(which) if len(backtest.rules) > 1 else ledger
+        add_equity(total, which > 0, candles.close, float(rules.sign), mine.rows, mine.prices.entry,
+                   mine.prices.quantity, mine.prices.pnl, mine.codes, float(backtest.costs.taker_fee), due_rows, terms)
     return total
 
 
@@ -45,12 +45,12 @@ def fill(total, add, close, first, stop, flat, slope):
 
 
 @compiled
-def add_equity(total, add, close, sign, rows, prices, codes, taker, due_rows, terms):
+def add_equity(total, add, close, sign, rows, entries, amounts, gains, codes, taker, due_rows, terms):
     """One chain's gains, [candle]; its trades follow one another."""
     realised, row, end = 0.0, 0, len(total)
     for trade in range(len(rows)):
         first, last = rows[trade, 0], min(rows[trade, 1], end)
-        entry, amount = prices[trade, 0], prices[trade, 1]
+        entry, amount = entries[trade], amounts[trade]
         fill(total, add, close, row, first, realised, 0.0)
         flat, place, row = realised - amount * entry * taker - sign * amount * entry, 0, first
         place = np.searchsorted(due_rows, first, side="right")
@@ -64,5 +64,5 @@ def add_equity(total, add, close, sign, rows, prices, codes, taker, due_rows, te
                 place += 1
             row = stop
         if codes[trade, 0] != OPEN:
-            realised += prices[trade, 7]
+            realised += gains[trade]
     fill(total, add, close, row, end, realised, 0.0)

@@ -291,18 +291,18 @@ PNL, PEAK, DRAWDOWN, FEES, FUNDING = range(5)
 
 
 @compiled
-def total(prices, codes, count):
+def total(gains, fees, funding, codes):
     """Sums over closed trades, in their order: (pnl, peak, drawdown, fees, funding), then the counts above."""
     sums, counts = np.zeros(5), np.zeros(5, np.int64)
-    for trade in range(count):
+    for trade in range(len(gains)):
         if codes[trade, 0] == OPEN:
             continue
-        gain = prices[trade, 7]
+        gain = gains[trade]
         sums[PNL] += gain
         sums[PEAK] = max(sums[PEAK], sums[PNL])
         sums[DRAWDOWN] = max(sums[DRAWDOWN], sums[PEAK] - sums[PNL])
-        sums[FEES] += prices[trade, 5]
-        sums[FUNDING] += prices[trade, 6]
+        sums[FEES] += fees[trade]
+        sums[FUNDING] += funding[trade]
         counts[TRADES] += 1
         counts[WINS] += gain > 0
         counts[LOSSES] += gain < 0

@@ -16,7 +16,7 @@ from navbook.compute import brackets
 from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles
 from navbook.compute.backtest.entries import Rows
-from navbook.compute.backtest.ledger import Ledger
+from navbook.compute.backtest.ledger import Ledger, Prices
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.errors import BracketInvalid
 from navbook.types import Intrabar
@@ -91,9 +91,8 @@ class _Replay:
                 self._note(leg, self.end, (0.0, 0.0, 0.0, 0.0), kernel.OPEN, unclear=False)
         which, reopens, rows, prices, codes = zip(*self.trades, strict=True) if self.trades else ((),) * 5
         shape = len(self.trades)
-        return Ledger(np.array(which, np.int64), np.array(reopens, np.int64),
-                      np.array(rows, np.int64).reshape(shape, 2), np.array(prices, float).reshape(shape, 8),
-                      np.array(codes, np.int64).reshape(shape, 2))
+        return Ledger(np.array(which, np.int8), np.array(reopens, np.int64), np.array(rows, np.int32).reshape(shape, 2),
+                      Prices.of(np.array(prices, float).reshape(shape, 8)), np.array(codes, np.int8).reshape(shape, 2))
 
     # -- which candles -----------------------------------------------------------------------------------------
     def _next_event(self, row: int) -> int:
