@@ -76,20 +76,21 @@ def one_chain(candles: Candles, end: int, rules: BracketRules, costs: Costs, rul
               signal: Rows = ALWAYS) -> Ledger:
     """The trades of one set of rules in the first `end` candles."""
     count, state = 0, np.array([0, 0])
+    timing = (*plan.timing_of(rules), 0 if len(signal) else plan.steady_of(rules, candles))
     while state[1] < end:
         if state[0] == len(ROOM.rows):
             ROOM.double()
         count = kernel.run_chain(
             (candles.open, candles.high, candles.low, candles.close), candles.blocks,
             (candles.stretch_row, candles.stretch_minute), end, signal, plan.rules_of(rules, candles),
-            plan.timing_of(rules), (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers),
-            plan.funding_of(costs), rule, state, ROOM.rows, ROOM.prices, ROOM.codes)
+            timing, (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers), plan.funding_of(costs), rule,
+            state, ROOM.rows, ROOM.prices, ROOM.codes)
     return Ledger(np.zeros(count, np.int8), np.arange(count), ROOM.rows[:count].copy(),
                   Prices.of(ROOM.prices[:count]), ROOM.codes[:count].copy())
 
 
 class Room(threading.local):
-    """Where a thread leaves its trades before they are copied: the same memory again and again, as fresh one is dear."""
+    """Where a thread leaves its trades before they are copied: always the same memory, as fresh one is dear."""
 
     def __init__(self) -> None:
         self.rows, self.prices = np.empty((AT_FIRST, 2), np.int32), np.empty((AT_FIRST, 8))
