@@ -139,7 +139,8 @@ def _prices(column: pl.Series) -> Floats:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise CandlesInvalid(f"row {row} has no {column.name}", row)
-    return np.ascontiguousarray(column.cast(pl.Float64).rechunk().to_numpy())
+    floats = column if dtype == pl.Float64 else column.cast(pl.Float64)
+    return np.ascontiguousarray((floats if floats.n_chunks() == 1 else floats.rechunk()).to_numpy())
 
 
 def _stretches(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

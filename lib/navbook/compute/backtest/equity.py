@@ -17,43 +17,52 @@ if TYPE_CHECKING:
     from navbook.compute.backtest.result import Backtest
 
 
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
 def mark_to_market(backtest: Backtest) -> NDArray[np.float64]:
     """Gains at each close in USDT; see `Backtest.equity`."""
-    ledger, end = backtest.ledger, backtest.end
-    signs = np.array([float(rules.sign) for rules in backtest.rules])[ledger.rules]
+    ledger, end, candles = backtest.ledger, backtest.end, backtest.candles
     due, terms = funding_of(backtest.costs)
-    minutes = backtest.candles.minutes[:end] if len(due) else np.zeros(0, np.int64)
-    total = np.zeros(end)
-    for which in range(len(backtest.rules)):
-        mine = np.flatnonzero(ledger.rules == which)
-        add_equity(total, backtest.candles.close, minutes, signs[mine], ledger.rows[mine], ledger.prices[mine],
-                   ledger.codes[mine], backtest.costs.taker_fee, due, terms)
+    due_rows = np.searchsorted(candles.minutes[:end], due) if len(due) else due    # the first candle that has paid
+    total = np.empty(end)
+    for which, rules in enumerate(backtest.rules):
+        mine = ledger.of_rules(which) if len(backtest.rules) > 1 else ledger
+        add_equity(total, which > 0, candles.close, float(rules.sign), mine.rows, mine.prices.entry,
+                   mine.prices.quantity, mine.prices.pnl, mine.codes, float(backtest.costs.taker_fee), due_rows, terms)
     return total
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by zero is an infinity
 
 
 @compiled
-def add_equity(total, close, minutes, signs, rows, prices, codes, taker, due, terms):
-    """Add one chain's gains to `total` [candle]; the chain's trades follow one another."""
+def fill(total, add, close, first, stop, flat, slope):
+    """total[first:stop] (plus itself, with `add`) = flat + slope * close."""
+    if add:
+        for row in range(first, stop):
+            total[row] += flat + slope * close[row]
+    else:
+        for row in range(first, stop):
+            total[row] = flat + slope * close[row]
+
+
+@compiled
+def add_equity(total, add, close, sign, rows, entries, amounts, gains, codes, taker, due_rows, terms):
+    """One chain's gains, [candle]; its trades follow one another."""
     realised, row, end = 0.0, 0, len(total)
     for trade in range(len(rows)):
-        first, last = rows[trade]
-        entry, amount, sign = prices[trade, 0], prices[trade, 1], signs[trade]
-        for flat in range(row, first):
-            total[flat] += realised
-        paid, place = 0.0, 0
-        if len(due):
-            while place < len(due) and due[place] <= minutes[first]:
+        first, last = rows[trade, 0], min(rows[trade, 1], end)
+        entry, amount = entries[trade], amounts[trade]
+        fill(total, add, close, row, first, realised, 0.0)
+        flat, place, row = realised - amount * entry * taker - sign * amount * entry, 0, first
+        place = np.searchsorted(due_rows, first, side="right")
+        while row < last:
+            stop = last
+            if place < len(due_rows):
+                stop = min(stop, max(due_rows[place], row))
+            fill(total, add, close, row, stop, flat, sign * amount)
+            if stop < last:
+                flat -= sign * amount * terms[place]
                 place += 1
-        base = realised - amount * entry * taker
-        for held in range(first, min(last, end)):
-            while len(due) > place and due[place] <= minutes[held]:
-                paid -= sign * amount * terms[place]
-                place += 1
-            total[held] += base + sign * amount * (close[held] - entry) + paid
-        row = min(last, end)
+            row = stop
         if codes[trade, 0] != OPEN:
-            realised += prices[trade, 7]
-    for flat in range(row, end):
-        total[flat] += realised
+            realised += gains[trade]
+    fill(total, add, close, row, end, realised, 0.0)

@@ -16,7 +16,7 @@ from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles, prepare
 from navbook.compute.backtest.entries import entry_rows
 from navbook.compute.backtest.replay import FREE, one_chain
-from navbook.compute.backtest.result import buy_and_hold
+from navbook.compute.backtest.result import buy_and_hold, total
 from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs, duration_ms
 from navbook.errors import BracketInvalid
 
@@ -168,13 +168,13 @@ class Sweep:
             rules = self.combinations.rules_of(int(combination))
             ledger = one_chain(self.candles, self.end, rules, self.costs,
                                self.rule, entry_rows(self.candles, self.end, self.entry, rules))
-            found, counts = kernel.total(ledger.prices, ledger.codes, len(ledger))
+            found, counts = total(ledger)
             sums[combination, :5], sums[combination, 5:] = found, counts[:3]
             rare[combination] = counts[3:]
             if len(self.edges):
                 closed = ledger.codes[:, 0] != kernel.OPEN
                 period = np.searchsorted(self.edges, ledger.rows[closed, 0], side="right")
-                np.add.at(self.periods[:, combination], period, ledger.prices[closed, 7])
+                np.add.at(self.periods[:, combination], period, ledger.prices.pnl[closed])
 
     def _walk(self, rules: BracketRules, mine: NDArray[np.int64], sums: NDArray[np.float64],
               rare: NDArray[np.int64], share: Progress) -> None:

@@ -218,7 +218,7 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
     signal   the first row at or after each one where an entry is allowed; empty: every row
     rules    sign, notional, tp_usdt, sl_usdt, leverage, step top and scale, tick top and scale, margin mode
              (0 never liquidated, 1 isolated, 2 cross), wallet, most trades
-    timing   check_every, reopen_delay, reopen_window in ms
+    timing   check_every, reopen_delay, reopen_window in ms; after how many candles a close always reopens, or 0
     costs    taker fee, slippage           funding  minutes (rounded up) and rate * mark price of each settlement
     state    [trades so far, row of the next entry, `end` when there is none]
     rows     out [trade, 2]: rows of entry and exit (`end` while open)
@@ -227,7 +227,7 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
     """
     opens, high, low, close = candles
     sign, notional, tp_usdt, sl_usdt, leverage, step_top, step_scale, tick_top, tick_scale, mode, wallet, most = rules
-    check, delay, window = timing
+    check, delay, window, steady = timing
     taker, slippage = costs
     due, terms = funding
     count, row, realised = state[0], state[1], 0.0
@@ -282,7 +282,8 @@ def run_chain(candles, blocks, times, end, signal, rules, timing, costs, tiers, 
         prices[count, 4], prices[count, 5], prices[count, 6], prices[count, 7] = price, fee, paid, gain
         codes[count, 0], codes[count, 1] = code, unclear
         count += 1
-        row = next_row(last, end, times, check, delay, NO_WINDOW if len(signal) else window)
+        row = (min(last + steady, end) if steady > 0
+               else next_row(last, end, times, check, delay, NO_WINDOW if len(signal) else window))
     return count
 
 
@@ -291,18 +292,18 @@ PNL, PEAK, DRAWDOWN, FEES, FUNDING = range(5)
 
 
 @compiled
-def total(prices, codes, count):
+def total(gains, fees, funding, codes):
     """Sums over closed trades, in their order: (pnl, peak, drawdown, fees, funding), then the counts above."""
     sums, counts = np.zeros(5), np.zeros(5, np.int64)
-    for trade in range(count):
+    for trade in range(len(gains)):
         if codes[trade, 0] == OPEN:
             continue
-        gain = prices[trade, 7]
+        gain = gains[trade]
         sums[PNL] += gain
         sums[PEAK] = max(sums[PEAK], sums[PNL])
         sums[DRAWDOWN] = max(sums[DRAWDOWN], sums[PEAK] - sums[PNL])
-        sums[FEES] += prices[trade, 5]
-        sums[FUNDING] += prices[trade, 6]
+        sums[FEES] += fees[trade]
+        sums[FUNDING] += funding[trade]
         counts[TRADES] += 1
         counts[WINS] += gain > 0
         counts[LOSSES] += gain < 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,14 +12,14 @@ import polars as pl
 from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles, prepare
 from navbook.compute.backtest.entries import ALWAYS, Rows, entry_rows
-from navbook.compute.backtest.ledger import Ledger
+from navbook.compute.backtest.ledger import Ledger, Prices
 from navbook.compute.backtest.result import Backtest
 from navbook.compute.backtest.shared_wallet import event_order
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.errors import BracketInvalid
 from navbook.types import Intrabar
 
-AT_FIRST = 2**14    # trades to make room for: fresh memory is dear, and few runs need more
+AT_FIRST = 2**14    # trades to make room for; few runs need more
 FREE = Costs()
 
 
@@ -74,14 +75,30 @@ def bounds(candles: pl.DataFrame | Candles, rules: BracketRules | Sequence[Brack
 def one_chain(candles: Candles, end: int, rules: BracketRules, costs: Costs, rule: int,
               signal: Rows = ALWAYS) -> Ledger:
     """The trades of one set of rules in the first `end` candles."""
-    rows, prices, codes = np.empty((AT_FIRST, 2), np.int64), np.empty((AT_FIRST, 8)), np.empty((AT_FIRST, 2), np.int64)
     count, state = 0, np.array([0, 0])
+    timing = (*plan.timing_of(rules), 0 if len(signal) else plan.steady_of(rules, candles))
     while state[1] < end:
-        if count == len(rows):
-            rows, prices, codes = (np.concatenate([part, np.empty_like(part)]) for part in (rows, prices, codes))
+        if state[0] == len(ROOM.rows):
+            ROOM.double()
         count = kernel.run_chain(
             (candles.open, candles.high, candles.low, candles.close), candles.blocks,
             (candles.stretch_row, candles.stretch_minute), end, signal, plan.rules_of(rules, candles),
-            plan.timing_of(rules), (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers),
-            plan.funding_of(costs), rule, state, rows, prices, codes)
-    return Ledger(np.zeros(count, np.int64), np.arange(count), rows[:count], prices[:count], codes[:count])
+            timing, (float(costs.taker_fee), costs.slippage), plan.tiers_of(rules.tiers), plan.funding_of(costs), rule,
+            state, ROOM.rows, ROOM.prices, ROOM.codes)
+    return Ledger(np.zeros(count, np.int8), np.arange(count), ROOM.rows[:count].copy(),
+                  Prices.of(ROOM.prices[:count]), ROOM.codes[:count].copy())
+
+
+class Room(threading.local):
+    """Where a thread leaves its trades before they are copied: always the same memory, as fresh one is dear."""
+
+    def __init__(self) -> None:
+        self.rows, self.prices = np.empty((AT_FIRST, 2), np.int32), np.empty((AT_FIRST, 8))
+        self.codes = np.empty((AT_FIRST, 2), np.int8)
+
+    def double(self) -> None:
+        self.rows, self.prices, self.codes = (np.concatenate([part, np.empty_like(part)])
+                                              for part in (self.rows, self.prices, self.codes))
+
+
+ROOM = Room()

@@ -42,17 +42,17 @@ class Backtest:
         """BACKTEST_TRADES by entry time, LONG before SHORT. Prices are fills, so slippage is in them."""
         ledger, candles = self.ledger, self.candles
         still_open = np.flatnonzero(ledger.codes[:, 0] == kernel.OPEN)
-        entry_price, quantity, take_profit, stop_loss, *at_exit = ledger.prices.T
-        exits = {name: _without(values, still_open)
-                 for name, values in zip(("exit_price", "fee", "funding", "pnl"), at_exit, strict=True)}
+        prices = ledger.prices
+        exit_price, fee, funding, pnl = (_without(values, still_open)
+                                         for values in (prices.exit, prices.fee, prices.funding, prices.pnl))
         exit_time = _without(candles.times(ledger.rows[:, 1]), still_open)
         side = (pl.repeat(self.rules[0].side.value, len(ledger), eager=True) if len(self.rules) == 1
                 else pl.Series([rules.side.value for rules in self.rules]).gather(ledger.rules))
         frame = pl.DataFrame({
-            "side": side, "entry_time": candles.times(ledger.rows[:, 0]), "entry_price": entry_price,
-            "quantity": quantity, "take_profit": take_profit, "stop_loss": stop_loss, "exit_time": exit_time,
-            "exit_price": exits["exit_price"], "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
-            "fee": exits["fee"], "funding": exits["funding"], "pnl": exits["pnl"], "reopen": ledger.reopens})
+            "side": side, "entry_time": candles.times(ledger.rows[:, 0]), "entry_price": prices.entry,
+            "quantity": prices.quantity, "take_profit": prices.take_profit, "stop_loss": prices.stop_loss,
+            "exit_time": exit_time, "exit_price": exit_price, "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
+            "fee": fee, "funding": funding, "pnl": pnl, "reopen": ledger.reopens})
         return frame if len(self.rules) == 1 else frame.sort("entry_time", "side", maintain_order=True)
 
     @cached_property
@@ -66,7 +66,7 @@ class Backtest:
         buy_and_hold           last close / first open - 1
         excess                 pnl / amount_usdt (of all rules together) less buy_and_hold
         """
-        sums, counts = kernel.total(self.ledger.prices, self.ledger.codes, len(self.ledger))
+        sums, counts = total(self.ledger)
         return {**summary_of(sums, counts), "buy_and_hold": self.buy_and_hold,
                 "excess": excess(float(sums[kernel.PNL]), self.amount_usdt, self.buy_and_hold)}
 
@@ -86,6 +86,12 @@ class Backtest:
         """
         times = self.candles.frame["open_time"].head(self.end)
         return pl.DataFrame({"open_time": times.cast(pl.Datetime("us", "UTC")), "equity_usdt": mark_to_market(self)})
+
+
+def total(ledger: Ledger) -> tuple[Floats, NDArray[np.int64]]:
+    """Sums and counts over the closed trades, as `kernel.total` orders them."""
+    sums, counts = kernel.total(ledger.prices.pnl, ledger.prices.fee, ledger.prices.funding, ledger.codes)
+    return sums, counts
 
 
 def _without(values: Floats | pl.Series, rows: NDArray[np.int64]) -> pl.Series:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Blocks = tuple[Floats, Floats, NDArray[np.int64]]    # highest highs, lowest lows, where each level's begin and end
+NEAR = 4096
 FAN = 8    # candles of a block, blocks of the next larger one: a cache line of floats
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by zero is an infinity
@@ -29,26 +30,25 @@ def is_whole(times, step):
 
 @compiled
 def _smallest_blocks(opens, high, low, close, tops, bottoms):
-    """Extremes of `FAN` candles each; returns whether all candles are sound (NaN fails every comparison)."""
-    sound, count = True, len(high)
-    for block in range(-(-count // FAN)):
-        start = block * FAN
-        highest, lowest, fine = high[start], low[start], True
-        if start + FAN <= count:    # a fixed number of steps: these become vector instructions
-            for row in range(start, start + FAN):
-                first, h, w, last = opens[row], high[row], low[row], close[row]
-                fine &= (w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)
-                highest = h if h > highest else highest
-                lowest = w if w < lowest else lowest
-        else:
-            for row in range(start, count):
-                first, h, w, last = opens[row], high[row], low[row], close[row]
-                fine &= (w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)
-                highest = h if h > highest else highest
-                lowest = w if w < lowest else lowest
-        sound &= fine
-        tops[block], bottoms[block] = highest, lowest
-    return sound
+    """Extremes of `FAN` candles each; returns how many candles are not sound (NaN fails every comparison)."""
+    bad, count = 0, len(high)
+    for start in range(0, count, NEAR):    # what is checked is still near when its extremes are sought
+        stop = min(start + NEAR, count)
+        for row in range(start, stop):
+            first, h, w, last = opens[row], high[row], low[row], close[row]
+            bad += not (w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)
+        for block in range(start // FAN, stop // FAN):
+            row = block * FAN
+            tops[block] = max(
+                max(max(high[row], high[row + 1]), max(high[row + 2], high[row + 3])),
+                max(max(high[row + 4], high[row + 5]), max(high[row + 6], high[row + 7])))
+            bottoms[block] = min(
+                min(min(low[row], low[row + 1]), min(low[row + 2], low[row + 3])),
+                min(min(low[row + 4], low[row + 5]), min(low[row + 6], low[row + 7])))
+    if count % FAN:
+        block = count // FAN
+        tops[block], bottoms[block] = high[block * FAN:].max(), low[block * FAN:].min()
+    return bad
 
 
 @compiled
@@ -72,9 +72,9 @@ def checked_blocks(opens: Floats, high: Floats, low: Floats, close: Floats) -> t
     tops, bottoms, sizes = np.empty(starts[-1]), np.empty(starts[-1]), np.array(starts)
     for place in sizes[1:]:
         tops[place - FAN:place], bottoms[place - FAN:place] = -np.inf, np.inf
-    sound = _smallest_blocks(opens, high, low, close, tops, bottoms)
+    bad = _smallest_blocks(opens, high, low, close, tops, bottoms)
     _larger_blocks(tops, bottoms, sizes)
-    return (tops, bottoms, sizes), bool(sound)
+    return (tops, bottoms, sizes), not bad
 
 
 @compiled

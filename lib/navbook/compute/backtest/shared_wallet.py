@@ -16,7 +16,7 @@ from navbook.compute import brackets
 from navbook.compute.backtest import kernel, plan
 from navbook.compute.backtest.candles import Candles
 from navbook.compute.backtest.entries import Rows
-from navbook.compute.backtest.ledger import Ledger
+from navbook.compute.backtest.ledger import Ledger, Prices
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.errors import BracketInvalid
 from navbook.types import Intrabar
@@ -50,10 +50,12 @@ class Leg:
     def level(self, kind: int) -> float:
         return self.stop_loss if kind == STOP else self.take_profit
 
+    def ahead(self, kind: int, price: float) -> float:
+        """How far `price` has to go to the level; zero or less: it is there, or beyond."""
+        return self.sign * (price - self.stop_loss if kind == STOP else self.take_profit - price)
+
     def reached(self, kind: int, price: float) -> bool:
-        """Whether `price` is at or beyond the level."""
-        ahead = self.sign * (price - self.level(kind))
-        return ahead <= 0 if kind == STOP else ahead >= 0
+        return self.ahead(kind, price) <= 0
 
 
 def event_order(candles: Candles, end: int, rules: Sequence[BracketRules], costs: Costs, intrabar: Intrabar,
@@ -89,9 +91,8 @@ class _Replay:
                 self._note(leg, self.end, (0.0, 0.0, 0.0, 0.0), kernel.OPEN, unclear=False)
         which, reopens, rows, prices, codes = zip(*self.trades, strict=True) if self.trades else ((),) * 5
         shape = len(self.trades)
-        return Ledger(np.array(which, np.int64), np.array(reopens, np.int64),
-                      np.array(rows, np.int64).reshape(shape, 2), np.array(prices, float).reshape(shape, 8),
-                      np.array(codes, np.int64).reshape(shape, 2))
+        return Ledger(np.array(which, np.int8), np.array(reopens, np.int64), np.array(rows, np.int32).reshape(shape, 2),
+                      Prices.of(np.array(prices, float).reshape(shape, 8)), np.array(codes, np.int8).reshape(shape, 2))
 
     # -- which candles -----------------------------------------------------------------------------------------
     def _next_event(self, row: int) -> int:
@@ -116,13 +117,20 @@ class _Replay:
         for leg in self.legs:
             if not leg.is_open and leg.next_row == row:
                 self._enter(leg, row, opened)
-        self._both = {leg.which for leg in self.legs if leg.is_open and all(
-            leg.reached(kind, low) or leg.reached(kind, high) for kind in (STOP, PROFIT))}
+        self._both = self._hang_on_order(low, high)
         for kinds, targets in self._stages(opened, high, low, close):
             here = opened
             for target in targets:
                 self._go(row, here, target, kinds, jump=False)
                 here = target
+
+    def _hang_on_order(self, low: float, high: float) -> set[int]:
+        """Positions that this candle may close with a profit, and otherwise as well."""
+        taken = self._liquidation()
+        gone = taken is not None and (low <= taken if self._net() > 0 else high >= taken)
+        return {leg.which for leg in self.legs if leg.is_open
+                and (leg.reached(PROFIT, low) or leg.reached(PROFIT, high))
+                and (gone or leg.reached(STOP, low) or leg.reached(STOP, high))}
 
     def _stages(self, opened: float, high: float, low: float,
                 close: float) -> Iterator[tuple[tuple[int, ...], tuple[float, ...]]]:
@@ -141,13 +149,16 @@ class _Replay:
 
     # -- inside a candle ---------------------------------------------------------------------------------------
     def _go(self, row: int, here: float, target: float, kinds: tuple[int, ...], *, jump: bool) -> None:
-        """The price goes from `here` to `target`; what it meets happens, the nearest first, the stop before others."""
+        """The price goes from `here` to `target`; what it meets happens, the nearest first.
+
+        What lies behind `here` already, after a gap or after rounding, comes before; of equals the stop comes first.
+        """
         while True:
-            met = [(abs(leg.level(kind) - here), kind, leg.which) for leg in self.legs if leg.is_open
+            met = [(leg.ahead(kind, here), kind, leg.which) for leg in self.legs if leg.is_open
                    for kind in kinds if kind != TAKEN and leg.reached(kind, target)]
             taken = self._liquidation() if TAKEN in kinds else None
             if taken is not None and (target <= taken if self._net() > 0 else target >= taken):
-                met.append((abs(taken - here), TAKEN, -1))
+                met.append((here - taken if self._net() > 0 else taken - here, TAKEN, -1))
             if not met:
                 return
             _, kind, which = min(met)
@@ -218,3 +229,4 @@ class _Replay:
     def _liquidation(self) -> float | None:
         held = [(leg.sign, leg.quantity, leg.entry) for leg in self.legs if leg.is_open]
         return brackets.liquidation_of(held, self._margin(), self.tiers) or None if held else None
+
