@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -168,43 +168,55 @@ def _event_prices(at_events: pl.DataFrame, at_snapshots: pl.DataFrame, legs: Seq
 
 @dataclass(frozen=True)
 class Kept:
-    """What `keep` found: derived frames by name, the books they came from, and the flows that counted."""
+    """What `keep` found: derived frames by name, the books and flows that a group may need, and what went wrong."""
 
-    frames: dict[str, pl.DataFrame]
-    books: list[Book]
-    moved: pl.DataFrame    # of `cash_flows.counted`
+    frames: Mapping[str, pl.DataFrame]
+    books: Sequence[Book]
+    moved: pl.DataFrame            # of `cash_flows.counted`
+    problems: Sequence[str]        # one sentence for each benchmark that could not be followed to the end
 
-    @property
-    def problems(self) -> list[str]:
-        """One sentence for each benchmark that could not be followed to the end."""
-        return [f"{book.name}: the benchmark {name} is not known from {fold.stopped_at:%Y-%m-%d %H:%M} UTC on, since a "
-                "leg of it has no price then; run navbook collect, which fetches it."
-                for book in self.books for name, fold in book.folds.items() if fold.stopped_at is not None]
+    @classmethod
+    def of(cls, books: Sequence[Book], frames: Mapping[str, pl.DataFrame], moved: pl.DataFrame,
+           grouped: Collection[str] = ()) -> Kept:
+        """With the books and flows of those in `grouped` alone."""
+        problems = [f"{book.name}: the benchmark {name} is not known from {fold.stopped_at:%Y-%m-%d %H:%M} UTC on, for "
+                    "a leg of it has no price then; run navbook collect, which fetches it."
+                    for book in books for name, fold in book.folds.items() if fold.stopped_at is not None]
+        return cls(frames, [book for book in books if book.name in grouped],
+                   moved.filter(pl.col("account").is_in(list(grouped))), problems)
+
+    def without_frames(self) -> Kept:
+        return replace(self, frames={})
 
 
-def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Sequence[Rules]]) -> Kept:
+def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Sequence[Rules]],
+         grouped: Collection[str]) -> Kept:
     """Every derived row of the accounts in `facts`.
 
-    rules  the benchmarks of each account, its own (OWN_BENCHMARK) among them
+    rules    the benchmarks of each account, its own (OWN_BENCHMARK) among them
+    grouped  the accounts whose books are to be kept
     """
     holdings = valuation.holdings(facts.balances, market.board, facts.cash_flows, facts.snapshots, policy.stablecoins)
     right = manual.applied(facts.cash_flows, facts.manual_entries)
     moved = cash_flows.counted(right.cash_flows)
     flow_values = manual.by_hand(cash_flows.values(moved, market.closes, policy.stablecoins), right.prices)
-    flows = cash_flows.judged(flow_values, market.pairs, policy.stablecoins)
     reconciled = grading.reconciliation(holdings, facts.wallet_totals, facts.snapshots, policy.tolerance)
-    known = facts.snapshots.group_by("account").agg(flows_until=pl.col("flows_until").max())
-    navs = grading.graded(grading.net_asset_value(facts.snapshots, reconciled), flows.filter("unpriced"), known)
-    def of(account: str, frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.filter(pl.col("account") == account)
-
-    books = [book(account, of(account, navs), of(account, flows), rules[account], market)
-             for account in facts.accounts["account"].sort()]
+    books = _books(facts, grading.net_asset_value(facts.snapshots, reconciled), flow_values, market, rules)
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
-    return Kept({"holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
-                 "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy),
-                 "bridge": _bridges(books, holdings, facts, market),
-                 **by_benchmark(books)}, books, moved)
+    return Kept.of(books, {
+        "holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,
+        "benchmark_configs": _configs(books, facts), "fees": _fees(books, facts, policy),
+        "bridge": _bridges(books, holdings, facts, market), **by_benchmark(books)}, moved, grouped)
+
+
+def _books(facts: Facts, navs: pl.DataFrame, flow_values: pl.DataFrame, market: Market,
+           rules: Mapping[str, Sequence[Rules]]) -> list[Book]:
+    flows = cash_flows.judged(flow_values, market.pairs, market.stablecoins)
+    known = facts.snapshots.group_by("account").agg(flows_until=pl.col("flows_until").max())
+    graded = grading.graded(navs, flows.filter("unpriced"), known)
+    histories, moves = graded.partition_by("account", as_dict=True), flows.partition_by("account", as_dict=True)
+    return [book(account, histories.get((account,), graded.clear()), moves.get((account,), flows.clear()),
+                 rules[account], market) for account in facts.accounts["account"].sort()]
 
 
 def _configs(books: Sequence[Book], facts: Facts) -> pl.DataFrame:
@@ -219,16 +231,16 @@ def _fees(books: Sequence[Book], facts: Facts, policy: Policy) -> pl.DataFrame:
 
 def _bridges(books: Sequence[Book], holdings: pl.DataFrame, facts: Facts, market: Market) -> pl.DataFrame:
     """BRIDGE of every period that PERFORMANCE has."""
+    assets = {asset for frame in (holdings, facts.income, facts.rewards, *(book.flows for book in books))
+              for asset in frame["asset"].unique()}
+    quotes = valuation.quotes(assets, market.board, market.stablecoins)
+    parts = [(frame.clear(), frame.partition_by("account", as_dict=True))
+             for frame in (holdings, facts.income, facts.rewards)]
     found = [schemas.BRIDGE.empty()]
-    by_account = [(frame.clear(), frame.partition_by("account", as_dict=True))
-                  for frame in (holdings, facts.income, facts.rewards)]
     for book in books:
-        held, income, rewards = (parts.get((book.name,), none) for none, parts in by_account)
-        navs = book.navs.filter(book.counted).select("time", "nav")
-        assets = {*book.flows["asset"], *income["asset"], *rewards["asset"], *held["asset"].unique()}
-        quotes = valuation.quotes(assets, market.board.join(navs, on="time", how="semi"), market.stablecoins)
-        found.append(bridge.bridge(book.name, book.periods(), navs=navs, holdings=held, flows=book.flows, income=income,
-                                   rewards=rewards, quotes=quotes))
+        held, income, rewards = (of.get((book.name,), none) for none, of in parts)
+        found.append(bridge.bridge(book.name, book.periods(), navs=book.navs.filter(book.counted).select("time", "nav"),
+                                   holdings=held, flows=book.flows, income=income, rewards=rewards, quotes=quotes))
     return pl.concat(found)
 
 

@@ -63,7 +63,8 @@ def bridge(account: str, periods: Iterable[tuple[str, datetime, datetime]], *, n
     if navs.is_empty():
         return BRIDGE.empty()
     times = navs.select("time").with_row_index("at")
-    held = holdings.join(times, on="time").sort("at")
+    held = holdings.join(times, on="time", maintain_order="left")
+    held = held if held["at"].is_sorted() else held.sort("at", maintain_order=True)
     changes = [_flowed(_seen(flows, times, quotes)), _earned(_seen(income, times, quotes)),
                _rewarded(_seen(rewards, times, quotes)), _worth(held, navs.height), _moved(held, times, quotes)]
     running = np.column_stack([_at_snapshots(part, changes, navs.height) for part in PARTS]).cumsum(axis=0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import fields
 
@@ -10,7 +11,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute import benchmark, books, cash_flows, groups
-from navbook.compute.books import Book, Facts, Kept, Market, Policy
+from navbook.compute.books import Facts, Kept, Market, Policy
 from navbook.errors import PriceMissing
 from navbook.runner import fees, restating
 from navbook.settings import Benchmark, Rebalance, Settings
@@ -18,7 +19,8 @@ from navbook.store import tables
 from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
-ROWS_AT_ONCE = 1_000_000    # balances in memory: what bounds a rebuild, however long the history
+ROWS_AT_ONCE = 500_000    # balances in a batch: what bounds the memory of a rebuild, however long the history
+AT_ONCE = 2               # batches
 SHARED = ("prices", "candles")
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 Progress = Callable[[int, int], None]
@@ -58,9 +60,11 @@ def compute(facts: Facts, config: Settings) -> dict[str, pl.DataFrame]:
     """Every derived table by name, from `facts` alone, in memory."""
     frames = {each.name: getattr(facts, each.name) for each in fields(Facts)}
     ordered = Facts(**{name: frame.sort(schemas.FACTS[name].key) for name, frame in frames.items()})
-    parts = list(_parts([ordered], ordered, config))
-    return {name: pl.concat([part.frames[name] for part in parts if name in part.frames])
-            for name in {name: None for part in parts for name in part.frames}}
+    market = _market(ordered, config)
+    kept = _keep(ordered, market, config)
+    grouped = _groups(config, [kept], market)
+    return {name: pl.concat(part.frames[name] for part in (kept, grouped) if name in part.frames)
+            for name in [*kept.frames, schemas.GROUP_HISTORY.name]}
 
 
 def run(config: Settings, as_of: str = "now", progress: Progress | None = None) -> dict[str, str]:
@@ -68,23 +72,32 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
 
     Raises `PriceMissing` after everything that is known was written, when a benchmark could not be followed to the end.
     """
-    problems: list[str] = []
     known = tables.read(config.location, schemas.ACCOUNTS)["account"].sort().to_list()
+    size = _batch_size(config, len(known))
+    batches = [known[start:start + size] for start in range(0, len(known), size)]
     shared = read_facts(config, as_of, accounts=[])
-    batches = [known[start:start + size] for size in [_batch_size(config, len(known))]
-               for start in range(0, len(known), size)]
-    facts = (read_facts(config, as_of, batch, shared) for batch in batches)
+    market = _market(shared, config)
     with ExitStack() as stack:
         writers = {name: stack.enter_context(Rewrite(config.location, schema)) for name, schema in REBUILT.items()}
-        for done, part in enumerate(_parts(facts, shared, config), 1):
-            problems += part.problems
-            for name, frame in part.frames.items():
+
+        def written(kept: Kept) -> Kept:
+            for name, frame in kept.frames.items():
                 writers[name].add(frame)
-            if progress:
-                progress(min(done, len(batches)), len(batches))
+            return kept.without_frames()
+
+        def batch(accounts: Sequence[str]) -> Kept:
+            return written(_keep(read_facts(config, as_of, accounts, shared), market, config))
+
+        done = []
+        with ThreadPoolExecutor(AT_ONCE) as threads:    # polars computes outside the interpreter's lock
+            for kept in threads.map(batch, batches):
+                done.append(kept)
+                if progress:
+                    progress(len(done), len(batches))
+        done.append(written(_groups(config, done, market)))
         hashes = {name: writer.commit() for name, writer in writers.items()}
     hashes[schemas.RESTATEMENTS.name] = restating.write(config)
-    if problems:
+    if problems := [problem for kept in done for problem in kept.problems]:
         raise PriceMissing(" ".join(problems))
     return hashes
 
@@ -95,32 +108,32 @@ REBUILT = {schema.name: schema for schema in (
     schemas.FEES, schemas.BRIDGE, schemas.GROUP_HISTORY)}
 
 
-def _parts(batches: Sequence[Facts] | Iterator[Facts], shared: Facts, config: Settings) -> Iterator[Kept]:
-    """What each batch of accounts gives, and at last what the groups give."""
-    market = Market(shared.prices, shared.candles, config.stablecoins)
+def _market(shared: Facts, config: Settings) -> Market:
+    return Market(shared.prices, shared.candles, config.stablecoins)
+
+
+def _keep(facts: Facts, market: Market, config: Settings) -> Kept:
+    """What the accounts of `facts` give; of the books, those are kept that a group needs."""
     policy = Policy(stablecoins=config.stablecoins, tolerance=config.tolerance, fee_rates=fees.rates(config),
                     fee_schedule=fees.schedule(config))
     grouped = {name for group in config.groups.values() for name in group.accounts}
-    members: dict[str, Book] = {}
-    flows = [cash_flows.counted(schemas.CASH_FLOWS.empty())]
-    for facts in batches:
-        kept = books.keep(facts, market, policy, {name: all_rules(config, name) for name in facts.accounts["account"]})
-        members.update({book.name: book for book in kept.books if book.name in grouped})
-        flows.append(kept.moved.filter(pl.col("account").is_in(grouped)))
-        yield kept
-    yield _groups(config, members, pl.concat(flows), market)
+    rules = {name: all_rules(config, name) for name in facts.accounts["account"]}
+    return books.keep(facts, market, policy, rules, grouped)
 
 
-def _groups(config: Settings, members: Mapping[str, Book], flows: pl.DataFrame, market: Market) -> Kept:
+def _groups(config: Settings, batches: Sequence[Kept], market: Market) -> Kept:
+    """What the groups give, from the books of their members."""
+    members = {book.name: book for kept in batches for book in kept.books}
+    moved = pl.concat([cash_flows.counted(schemas.CASH_FLOWS.empty()), *(kept.moved for kept in batches)])
     found, histories = [], [schemas.GROUP_HISTORY.empty()]
     for name, group in config.groups.items():
         present = [members[account] for account in group.accounts if account in members]
         navs = groups.navs(present)
-        book = books.book(name, navs, groups.flows(name, present, flows), all_rules(config, name), market)
+        book = books.book(name, navs, groups.flows(name, present, moved), all_rules(config, name), market)
         found.append(book)
         histories.append(book.history().join(navs.select("time", "members"), on="time", how="left")
                          .select(list(schemas.GROUP_HISTORY.columns)))
-    return Kept({"group_history": pl.concat(histories), **books.by_benchmark(found)}, found, flows)
+    return Kept.of(found, {"group_history": pl.concat(histories), **books.by_benchmark(found)}, moved.clear())
 
 
 def _batch_size(config: Settings, accounts: int) -> int:
