@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from typing import Any
 
 from navbook.settings import STABLECOINS, Benchmark, Settings
@@ -238,7 +239,7 @@ def _over(withdrawal: Row) -> datetime | None:
 def _intervals(book: Book) -> Iterator[tuple[Nav, Nav, list[Flow]]]:
     """Two counted snapshots after one another, and the flows after the first up to the second."""
     counted, times = [nav for nav in book.navs if nav.counted], [flow.time for flow in book.flows]
-    for first, last in zip(counted, counted[1:], strict=False):
+    for first, last in pairwise(counted):
         yield first, last, book.flows[bisect_right(times, first.time):bisect_right(times, last.time)]
 
 
