@@ -461,3 +461,25 @@ def test_with_shares_a_withdrawal_warns_where_it_is_more_than_the_account(out, w
     world.snapshot(at(3), {"USDT": 5000})
     journal = rebuild.compute(world.facts(), Settings(benchmark=Benchmark(rebalance="never", withdrawal="share")))["benchmark_journal"]
     assert journal.filter(event="withdrawal")["warning"].is_not_null().all() == warns
+
+
+@pytest.mark.xfail(strict=True, raises=IndexError, reason="one account that was never read whole ends the rebuild of all")
+@pytest.mark.parametrize("minutes", [-30, 30])
+def test_a_flow_of_an_account_without_a_counted_snapshot_harms_no_other_account(minutes):
+    world = World(accounts=("broken", "main"))
+    for hour in (0, 1):
+        world.snapshot(at(hour), {"USDT": 10_000})
+        world.snapshot(at(hour), {"USDT": 100}, account="broken", grade="incomplete")
+    world.flow(at(minutes=minutes), 5, account="broken")
+    found = rebuild.compute(world.facts(), Settings(benchmark=NEVER))
+    assert only(found["performance"], account="main", period="inception")["twr"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="what adds nothing is called a withdrawal")
+def test_a_deposit_of_nothing_is_a_deposit():
+    world = World()
+    world.snapshot(at(0), {"USDT": 10_000})
+    world.flow(at(1), 0)
+    world.snapshot(at(2), {"USDT": 10_000})
+    journal = rebuild.compute(world.facts(), Settings(benchmark=NEVER))["benchmark_journal"]
+    assert "withdrawal" not in journal["event"].to_list()
