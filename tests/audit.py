@@ -199,7 +199,7 @@ def _navs(snapshots: list[Row], balances: list[Row], said: list[Row], flows: lis
     for row in balances:
         held[row["time"]].append(row)
     leaving = [(row["asset"], row["amount"] + row["fee"], row["started_at"], _over(row)) for row in said
-               if row["source"] == "withdrawal"]
+               if row["kind"] in ("WITHDRAWAL", "FEE_WITHDRAWAL", "FIAT_WITHDRAWAL")]
     navs: list[Nav] = []
     last_counted: datetime | None = None
     for row in sorted(snapshots, key=lambda row: row["time"]):

@@ -324,10 +324,7 @@ def test_facts_in_any_order_give_identical_tables(seed):
         assert frame.sort(key).equals(found[name].sort(key)), name
 
 
-UNSTABLE = pytest.mark.xfail(strict=True, reason="sums over several withdrawals under way come out in another order each time")
-
-
-@pytest.mark.parametrize("seed", [pytest.param(24, marks=UNSTABLE), 202])
+@pytest.mark.parametrize("seed", [24, 202])
 def test_facts_that_arrive_in_pieces_and_answers_that_are_lost_come_to_equal_hashes(seed, tmp_path):
     life, dice = Life(seed, every=8 * DAY, family=seed % 8 == 0), random.Random(seed)
     stores = [life.config.model_copy(update={"base": tmp_path, "store": name}) for name in ("whole", "pieces")]
@@ -350,7 +347,6 @@ def test_facts_that_arrive_in_pieces_and_answers_that_are_lost_come_to_equal_has
     assert rebuild.run(stores[0]) == hashes
 
 
-@pytest.mark.xfail(strict=True, reason="the store takes what is appended last for the newest, whatever its seen_at")
 def test_an_older_version_that_is_appended_after_the_newer_one_changes_nothing(tmp_path):
     life = Life(202, every=30 * DAY)
     config = life.config.model_copy(update={"base": tmp_path})
@@ -366,7 +362,6 @@ FAMILY = Settings(benchmark=NEVER, accounts={"main": Account(), "sub": Account(m
                   groups={"family": Group(accounts=["main", "sub"])})
 
 
-@UNSTABLE
 def test_a_rebuild_gives_the_same_figures_to_the_last_bit():
     dice = random.Random(1)
     assets = [f"A{number}" for number in range(5)]
@@ -379,7 +374,6 @@ def test_a_rebuild_gives_the_same_figures_to_the_last_bit():
     assert all(each.equals(found[0]) for each in found)
 
 
-@pytest.mark.xfail(strict=True, reason="what the master sent before the sub-account's first snapshot is missing from the group")
 def test_a_member_that_the_master_funded_before_its_first_snapshot_joins_without_a_loss():
     world = World(accounts=("main", "sub"))
     world.snapshot(at(0), {"USDT": 10_000})
@@ -391,7 +385,6 @@ def test_a_member_that_the_master_funded_before_its_first_snapshot_joins_without
     assert (last["nav"], last["twr_index"], last["benchmark_value"]) == pytest.approx((10_000, 1, 10_000))
 
 
-@pytest.mark.xfail(strict=True, reason="a member's backfilled snapshot counts in the group's returns")
 def test_a_backfilled_member_is_in_no_return_of_the_group():
     world = World(accounts=("main", "sub"))
     for hour, balance, grade in ((0, 1000, "complete"), (1, 500, "backfilled"), (2, 1000, "complete")):
@@ -402,7 +395,6 @@ def test_a_backfilled_member_is_in_no_return_of_the_group():
     assert row["twr_index"] is None
 
 
-@pytest.mark.xfail(strict=True, reason="a price that is missing at one snapshot makes a complete, smaller NAV and a loss")
 def test_a_held_asset_whose_price_is_missing_once_makes_no_smaller_nav():
     world = World(prices={**FLAT, "SOLUSDT": "100"})
     for hour in range(3):
@@ -413,7 +405,6 @@ def test_a_held_asset_whose_price_is_missing_once_makes_no_smaller_nav():
     assert row["twr_index"] in (None, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="money on its way to a bank is a loss until it arrives")
 def test_a_withdrawal_to_a_bank_is_in_transit_until_it_completes():
     world = World()
     world.snapshot(at(0), {"USDT": 10_000})
@@ -424,7 +415,6 @@ def test_a_withdrawal_to_a_bank_is_in_transit_until_it_completes():
     assert history["nav"].to_list() == [10_000, 10_000, 9000]
 
 
-@pytest.mark.xfail(strict=True, reason="a backfilled snapshot hides the flow without a price from the counted one after it")
 def test_a_flow_without_a_price_makes_the_next_counted_snapshot_provisional():
     world = World(prices={**FLAT, "SOLUSDT": "100"})
     world.snapshot(at(0), {"USDT": 10_000})
@@ -435,7 +425,6 @@ def test_a_flow_without_a_price_makes_the_next_counted_snapshot_provisional():
     assert only(rebuild.compute(world.facts(), Settings(benchmark=NEVER))["nav_history"], time=at(3))["grade"] == "provisional"
 
 
-@pytest.mark.xfail(strict=True, reason="the journal ends at the last counted snapshot, flow_values at the last collected one")
 def test_the_journal_ends_at_the_last_collected_snapshot():
     world = World()
     world.snapshot(at(0), {"USDT": 10_000})
@@ -446,10 +435,8 @@ def test_the_journal_ends_at_the_last_collected_snapshot():
 
 
 @pytest.mark.parametrize(("out", "warns"), [
-    pytest.param(5000, False, id="half of the account, more than the benchmark has", marks=pytest.mark.xfail(
-        strict=True, reason="warns though nothing is short")),
-    pytest.param(11_000, True, id="more than the account is known to have", marks=pytest.mark.xfail(
-        strict=True, reason="empties the benchmark without a word"))])
+    pytest.param(5000, False, id="half of the account, more than the benchmark has"),
+    pytest.param(11_000, True, id="more than the account is known to have")])
 def test_with_shares_a_withdrawal_warns_where_it_is_more_than_the_account(out, warns):
     world = World()
     world.snapshot(at(0), {"USDT": 10_000 if out > 10_000 else 1000})
@@ -463,7 +450,6 @@ def test_with_shares_a_withdrawal_warns_where_it_is_more_than_the_account(out, w
     assert journal.filter(event="withdrawal")["warning"].is_not_null().all() == warns
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="one account that was never read whole ends the rebuild of all")
 @pytest.mark.parametrize("minutes", [-30, 30])
 def test_a_flow_of_an_account_without_a_counted_snapshot_harms_no_other_account(minutes):
     world = World(accounts=("broken", "main"))
@@ -475,7 +461,6 @@ def test_a_flow_of_an_account_without_a_counted_snapshot_harms_no_other_account(
     assert only(found["performance"], account="main", period="inception")["twr"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="what adds nothing is called a withdrawal")
 def test_a_deposit_of_nothing_is_a_deposit():
     world = World()
     world.snapshot(at(0), {"USDT": 10_000})

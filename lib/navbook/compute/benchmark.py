@@ -103,9 +103,10 @@ def units_after(rules: Rules, event: Event, before: Mapping[str, float],
         case "withdrawal":
             whole = value if rules.withdrawal == "benchmark" else event.nav_before or 0.0
             kept = max(0.0, 1 + event.flow_usd / whole) if whole > 0 else 0.0
-            warning = f"a withdrawal of {-event.flow_usd:.2f} USD from a benchmark of {value:.2f}"
+            source = "a benchmark" if rules.withdrawal == "benchmark" else "an account"
+            warning = f"a withdrawal of {-event.flow_usd:.2f} USD from {source} of {whole:.2f}"
             return ({leg: units * kept for leg, units in before.items()},
-                    warning if -event.flow_usd > value * (1 + 1e-9) else None)
+                    warning if -event.flow_usd > whole * (1 + 1e-9) else None)
 
 
 def worth(units: Mapping[str, float], prices: Prices) -> float:
@@ -127,8 +128,10 @@ def rebalances(rules: Rules, after: datetime, until: datetime) -> Iterator[datet
         due += WEEK
 
 
-def events(rules: Rules, navs: pl.DataFrame, flows: pl.DataFrame) -> list[Event]:
+def events(rules: Rules, navs: pl.DataFrame, flows: pl.DataFrame, until: datetime | None = None) -> list[Event]:
     """All that changes the units of one account's benchmark, in the order of application.
+
+    until  the last snapshot, also one that is not counted; none: the last counted one
 
     navs   [time, nav]  the counted snapshots, sorted by time
     flows  [time, source, id, value_usd]  every counted flow; those without a value are left out
@@ -136,11 +139,11 @@ def events(rules: Rules, navs: pl.DataFrame, flows: pl.DataFrame) -> list[Event]
     if navs.is_empty():
         return []
     start, first_nav = navs.row(0)
-    last = navs["time"][-1]
+    last = until or navs["time"][-1]
     init = Event(time=start, kind="init", fact="snapshot", flow_usd=max(first_nav, 0.0))
     moved = (flows.filter(pl.col("time") > start, pl.col("time") <= last).drop_nulls("value_usd")
              .sort("time", "id", "source"))
-    changes = [Event(time=time, kind="deposit" if usd > 0 else "withdrawal", fact=f"{source}:{flow_id}",
+    changes = [Event(time=time, kind="deposit" if usd >= 0 else "withdrawal", fact=f"{source}:{flow_id}",
                      flow_usd=usd, nav_before=nav)
                for (time, source, flow_id, usd), nav in zip(
                    moved.select("time", "source", "id", "value_usd").iter_rows(),

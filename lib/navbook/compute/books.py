@@ -143,7 +143,8 @@ def book(name: str, navs: pl.DataFrame, flows: pl.DataFrame, rules: Sequence[Rul
     usable = navs.filter(counted(navs)).select("time", "nav")
     legs = sorted({leg for each in rules for leg in each.weights})
     at_snapshots = market.at_snapshots(usable["time"], legs)
-    happened = {each.name: benchmark.events(each, usable, flows) for each in rules}
+    until = navs["time"][-1] if navs.height else None
+    happened = {each.name: benchmark.events(each, usable, flows, until) for each in rules}
     times = pl.Series("time", [event.time for events in happened.values() for event in events], schemas.TIME).unique()
     prices = _event_prices(market.at(times, legs), at_snapshots, legs)
     folds = {each.name: benchmark.replay(name, each, happened[each.name], prices) for each in rules}
@@ -201,7 +202,9 @@ def keep(facts: Facts, market: Market, policy: Policy, rules: Mapping[str, Seque
     moved = cash_flows.counted(right.cash_flows)
     flow_values = manual.by_hand(cash_flows.values(moved, market.closes, policy.stablecoins), right.prices)
     reconciled = grading.reconciliation(holdings, facts.wallet_totals, facts.snapshots, policy.tolerance)
-    books = _books(facts, grading.net_asset_value(facts.snapshots, reconciled), flow_values, market, rules)
+    gaps = valuation.price_gaps(holdings, market.board, policy.stablecoins)
+    navs = grading.net_asset_value(facts.snapshots, reconciled, gaps)
+    books = _books(facts, navs, flow_values, market, rules)
     history = _together(schemas.NAV_HISTORY, (book.history() for book in books), facts, market)
     return Kept.of(books, {
         "holdings": holdings, "flow_values": flow_values, "reconciliation": reconciled, "nav_history": history,

@@ -11,11 +11,12 @@ import polars as pl
 
 from navbook.compute.arrays import floats, microseconds
 from navbook.schemas import RECONCILIATION, TIME
-from navbook.types import Grade, Wallet
+from navbook.types import COUNTED, Grade, Wallet
 
 TOTAL = "total"    # the row of all wallets
 EARN = "earn"      # the exchange reports flexible and locked together
 TOGETHER = {Wallet.EARN_FLEXIBLE.value: EARN, Wallet.EARN_LOCKED.value: EARN}
+NO_GAPS = pl.DataFrame(schema={"account": pl.String, "time": TIME, "assets": pl.String})
 NOT_READ = "the exchange's own total could not be read"
 
 
@@ -45,7 +46,7 @@ def _wallets(snapshots: pl.DataFrame, holdings: pl.DataFrame, wallet_totals: pl.
     """[account, time, wallet, value_usd, exchange_usd, apart]: a row for each wallet that the exchange told."""
     if wallet_totals.is_empty():
         holdings = holdings.clear()    # there is nothing to sum them up for
-    ours, theirs = (rows.with_columns(pl.col("wallet").replace(TOGETHER)).group_by(KEY).agg(
+    ours, theirs = (rows.with_columns(pl.col("wallet").replace(TOGETHER)).group_by(KEY, maintain_order=True).agg(
         pl.col("value_usd").cast(pl.Float64).sum().alias(name))
         for rows, name in ((holdings, "value_usd"), (wallet_totals, "exchange_usd")))
     both = (theirs.join(snapshots.select("account", "time"), on=["account", "time"], how="semi")
@@ -79,11 +80,13 @@ def _sums(snapshots: pl.DataFrame, holdings: pl.DataFrame) -> pl.DataFrame:
         value_usd=every, moving=under_way)
 
 
-def net_asset_value(snapshots: pl.DataFrame, reconciled: pl.DataFrame) -> pl.DataFrame:
+def net_asset_value(snapshots: pl.DataFrame, reconciled: pl.DataFrame,
+                    gaps: pl.DataFrame = NO_GAPS) -> pl.DataFrame:
     """[account, time, grade, reason, nav], sorted: the sum of what has a price, and how far it can be trusted.
 
     snapshots   SNAPSHOTS; an incomplete one stays so and has no nav, a backfilled one stays backfilled
     reconciled  of `reconciliation`: its totals; one further off than the tolerance makes a snapshot provisional
+    gaps        of `valuation.price_gaps`: they make a snapshot incomplete, since a smaller sum would look like a loss
 
     An asset that nothing prices is listed in `holdings` and left out of the sum.
     """
@@ -91,7 +94,11 @@ def net_asset_value(snapshots: pl.DataFrame, reconciled: pl.DataFrame) -> pl.Dat
     totals = reconciled.filter(pl.col("wallet") == TOTAL).select(
         "account", "time", nav="value_usd", why=pl.when(pl.col("within").not_()).then(off))
     known = (snapshots.select("account", "time", "grade", "reason")
-             .join(totals, on=["account", "time"], how="left", maintain_order="left"))
+             .join(totals, on=["account", "time"], how="left", maintain_order="left")
+             .join(gaps, on=["account", "time"], how="left", maintain_order="left")
+             .with_columns(
+                 grade=pl.when(pl.col("assets").is_null()).then("grade").otherwise(pl.lit(Grade.INCOMPLETE.value)),
+                 reason=pl.coalesce("reason", pl.format("no price of {}", "assets"))))
     final = pl.col("grade").is_in([Grade.INCOMPLETE.value, Grade.BACKFILLED.value])
     apart = pl.col("why").is_not_null()
     return known.select(
@@ -110,7 +117,8 @@ def graded(navs: pl.DataFrame, unpriced: pl.DataFrame, flows_until: pl.DataFrame
     unpriced     [account, time, asset]  flows without a value although their asset has a market
     flows_until  [account, flows_until]  up to when all cash flows of an account are known, null: never read
     """
-    ends = navs.filter(pl.col("nav").is_not_null()).select("account", "time", snapshot="time")
+    counted = navs.filter(pl.col("grade").is_in([grade.value for grade in COUNTED]))
+    ends = counted.select("account", "time", snapshot="time")
     first = ends.group_by("account").agg(first=pl.col("time").min())
     inside = unpriced.join(first, on="account").filter(pl.col("time") > pl.col("first")).sort("time")
     hit = (inside.join_asof(ends.sort("time"), on="time", by="account", strategy="forward", check_sortedness=False)

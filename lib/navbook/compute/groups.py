@@ -38,6 +38,7 @@ def navs(members: Sequence[Book]) -> pl.DataFrame:
     summed = (rows.sort("time", "member").group_by("time", maintain_order=True).agg(
         nav=pl.when(unknown.any().not_()).then(pl.col("nav").sum()),
         grade=pl.when(unknown.any()).then(pl.lit(Grade.INCOMPLETE.value))
+                .when((pl.col("grade") == Grade.BACKFILLED).any()).then(pl.lit(Grade.BACKFILLED.value))
                 .when((pl.col("grade") != Grade.COMPLETE).any()).then(pl.lit(Grade.PROVISIONAL.value))
                 .otherwise(pl.lit(Grade.COMPLETE.value)),
         reason=told.filter(pl.col("grade") != Grade.COMPLETE).str.join("; "), members=pl.len().cast(pl.Int64)))
@@ -51,10 +52,11 @@ def flows(group: str, members: Sequence[Book], counted: pl.DataFrame) -> pl.Data
 
     counted  of `cash_flows.counted`: the members' flows with amounts and transaction ids
     """
-    within = _among(counted.filter(pl.col("account").is_in([book.name for book in members])))
     started = [book for book in members if book.counted.any()]
+    begins = {book.name: book.navs.filter(book.counted)["time"][0] for book in started}
+    within = _among(pl.concat([counted.clear(), *(
+        counted.filter(pl.col("account") == name, pl.col("time") > begin) for name, begin in begins.items())]))
     found = [FLOW_VALUES.empty().with_columns(unpriced=pl.lit(value=False))]
-    begins = {book.name: book.chain.times[0] for book in started}
     for book in started:
         start = book.navs.filter(book.counted).row(0, named=True)
         if begins[book.name] > min(begins.values()):

@@ -50,7 +50,7 @@ def chain(navs: pl.DataFrame, flows: pl.DataFrame) -> Chain:
     times, values = microseconds(navs["time"]), floats(navs["nav"])
     known = flows.drop_nulls("value_usd")
     at, moved = microseconds(known["time"]), floats(known["value_usd"])
-    inside = (at > times[0]) & (at <= times[-1]) if len(times) else at > 0
+    inside = (at > times[0]) & (at <= times[-1]) if len(times) else np.zeros(len(at), dtype=bool)
     at, moved = at[inside], moved[inside]
     end = times.searchsorted(at)
     length = np.diff(times, prepend=times[:1])

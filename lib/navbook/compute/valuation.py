@@ -18,6 +18,7 @@ from navbook.types import FlowStatus, Wallet
 
 DOLLARS = ("USDT", "USDC", "FDUSD")
 BRIDGES = ("BTC", "ETH", "BNB")
+SLOW = ("WITHDRAWAL", "FEE_WITHDRAWAL", "FIAT_WITHDRAWAL")    # kinds that leave a wallet before they are complete
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,18 @@ def holdings(balances: pl.DataFrame, prices: pl.DataFrame, cash_flows: pl.DataFr
     return HOLDINGS.shaped(valued.select(list(HOLDINGS.columns)))
 
 
+def price_gaps(holdings: pl.DataFrame, priced_at: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
+    """[account, time, assets]: snapshots that hold an asset without a price that had one before and has one after.
+
+    An asset that nothing prices any more, or not yet, is no gap: it is listed.
+    """
+    missing = holdings.filter(pl.col("price").is_null())
+    spans = (quotes(missing["asset"].unique(), priced_at, stablecoins).group_by("asset")
+             .agg(first=pl.col("time").min(), last=pl.col("time").max()))
+    return (missing.join(spans, on="asset").filter(pl.col("time").is_between("first", "last"))
+            .group_by("account", "time").agg(assets=pl.col("asset").unique().sort().str.join(", ")))
+
+
 def in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
     """Withdrawals that had left a wallet at a snapshot and were not complete: [account, time, wallet, asset, quantity].
 
@@ -111,15 +124,17 @@ def in_transit(cash_flows: pl.DataFrame, balances: pl.DataFrame, snapshots: pl.D
     What a wallet still shows as `withdrawing` is not counted a second time.
     """
     came_back = pl.when(pl.col("time") > pl.col("started_at")).then("time").otherwise("seen_at")
-    leaving = cash_flows.filter(pl.col("source") == "withdrawal").select(
+    leaving = cash_flows.filter(pl.col("kind").is_in(SLOW)).sort("account", "source", "id").select(
         "account", "asset", "started_at",
         ends_at=pl.when(pl.col("status") == FlowStatus.DONE).then("time")
                   .when(pl.col("status") == FlowStatus.FAILED).then(came_back),
         gone=(pl.col("amount") + pl.col("fee")).cast(pl.Float64))
-    under_way = (_at_snapshots(leaving, snapshots).group_by("account", "time", "asset").agg(pl.col("gone").sum()))
-    shown = (balances.filter(pl.col("withdrawing") != 0).group_by("account", "time", "asset")
-             .agg(withdrawing=pl.col("withdrawing").cast(pl.Float64).sum()))
-    return (under_way.join(shown, on=["account", "time", "asset"], how="left")
+    key = ["account", "time", "asset"]
+    under_way = _at_snapshots(leaving, snapshots).sort(key, maintain_order=True).group_by(key, maintain_order=True).agg(
+        pl.col("gone").sum())
+    shown = (balances.filter(pl.col("withdrawing") != 0).group_by(key)
+             .agg(withdrawing=pl.col("withdrawing").sum().cast(pl.Float64)))
+    return (under_way.join(shown, on=key, how="left", maintain_order="left")
             .with_columns(quantity=pl.col("gone") - pl.col("withdrawing").fill_null(0.0))
             .filter(pl.col("quantity") > 0)
             .select("account", "time", pl.lit(Wallet.IN_TRANSIT.value).alias("wallet"), "asset", "quantity"))

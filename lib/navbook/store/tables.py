@@ -42,19 +42,25 @@ class _Table(DeltaTable):
 def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     """Add the facts of `frame` that the store does not know yet, in one commit; return how many.
 
-    A row whose content equals the newest one of its key adds nothing; a row that says something new
-    about a known key becomes the newest, whatever its clock says. Raises as `FrameSchema.check` does.
+    Of one key the row seen last is the newest, in whatever order rows arrive. A row that says what was known of
+    its key when it was seen adds nothing. Of two that were seen at one moment, the later to arrive is the newer.
+    Raises as `FrameSchema.check` does.
     """
     new = schema.check(frame)
     if new.is_empty():
         return 0
-    known = collected(_newest(_like(stored(location, schema), new, schema), schema), location, schema)
+    known = collected(_like(stored(location, schema), new, schema), location, schema)
     content = [column for column in schema.columns if column != "seen_at"]
-    new = new.join(known.select(content), on=content, how="anti", nulls_equal=True)
-    last_seen = known.select(*schema.key, last_seen="seen_at")
-    after = pl.col("last_seen") + pl.duration(microseconds=1)
-    new = (new.join(last_seen, on=schema.key, how="left", nulls_equal=True)
-              .with_columns(seen_at=pl.max_horizontal("seen_at", after))
+    moments = new.select(*schema.key, now="seen_at")
+    moment = pl.col("now").dt.truncate("1ms")    # as fine as the exchange tells time
+    then = (known.join(moments, on=schema.key, nulls_equal=True)
+            .filter(pl.col("seen_at").dt.truncate("1ms") <= moment)
+            .sort("seen_at").unique(schema.key, keep="last", maintain_order=True))    # what was known when it was seen
+    new = new.join(then.select(content), on=content, how="anti", nulls_equal=True)
+    same_moment = then.filter(pl.col("seen_at").dt.truncate("1ms") == moment)
+    after = same_moment.select(*schema.key, after=pl.col("seen_at") + pl.duration(microseconds=1))
+    new = (new.join(after, on=schema.key, how="left", nulls_equal=True)
+              .with_columns(seen_at=pl.max_horizontal("seen_at", "after"))
               .select(list(schema.columns)))
     if not new.is_empty():
         _write(location, schema, new, mode="append", schema_mode="merge")
