@@ -14,7 +14,8 @@ from navbook.types import FlowKind, FlowStatus
 
 SAME_MOVEMENT = timedelta(minutes=2)    # two endpoints list one movement at most this far apart
 MINUTE = timedelta(minutes=1)
-SPECIFIC = ("sub_transfer", "pay")      # sources that know more of a movement than the deposits and withdrawals do
+VAGUE = ("deposit", "withdrawal")       # sources that may list what another knows better
+SPECIFIC = ("sub_transfer", "pay")
 LAST_OF_HOUR = timedelta(minutes=59)
 Row = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ def counted(cash_flows: pl.DataFrame) -> pl.DataFrame:
     receives = pl.col("kind").is_in([kind.value for kind in FlowKind if kind.sign > 0])
     done = cash_flows.filter(pl.col("status") == FlowStatus.DONE).with_columns(
         receives=receives, quantity=pl.when(receives).then("amount").otherwise(-(pl.col("amount") + pl.col("fee"))))
-    vague = done.filter(pl.col("source").is_in(SPECIFIC).not_(), pl.col("internal"))
+    vague = done.filter(pl.col("source").is_in(VAGUE), pl.col("internal"))
     known = done.filter(pl.col("source").is_in(SPECIFIC))
     if vague.height and known.height:
         twins = {(row["account"], row["source"], row["id"]) for row, _ in pairs(
