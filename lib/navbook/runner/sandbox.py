@@ -49,7 +49,11 @@ class World:
 
 def kept_world(config: Settings, candles: Path | None = None) -> World | None:
     """The world that the store remembers. Raises `StoreMismatch` when it is not made of `candles`."""
-    text = stores.claim(config).get("world")
+    meta = stores.claim(config)
+    if meta.get("candles") == stores.IMPORTED:
+        raise StoreMismatch(f"The store {config.location} holds imported candles; give a demo a store of its own: "
+                            "NAVBOOK_STORE=FOLDER.")
+    text = meta.get("world")
     world = World(**json.loads(text)) if text else None
     if world is None and not tables.read(config.location, schemas.ACCOUNTS).is_empty():
         raise StoreMismatch(f"The store {config.location} holds accounts of another sandbox; give the demo's a store "
