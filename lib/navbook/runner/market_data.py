@@ -19,7 +19,7 @@ from navbook import schemas
 from navbook.exchange import market_history
 from navbook.exchange.client import Exchange
 from navbook.settings import Settings
-from navbook.store import ordering, tables
+from navbook.store import tables
 
 MINUTE = timedelta(minutes=1)
 SETTLES_EVERY = timedelta(hours=8)    # at the latest
@@ -53,8 +53,7 @@ def candles(config: Settings, span: Span) -> pl.DataFrame:
     """[open_time, open, high, low, close, volume] of the minutes that have a candle, as floats."""
     rows = _stored(config, schemas.CANDLES).filter(*span.only).select(
         "open_time", pl.col(*PRICES, "volume").cast(pl.Float64), "seen_at")
-    found = ordering.newest(tables.collected(rows, config.location, schemas.CANDLES), ["open_time"])
-    return found.drop("seen_at").drop_nulls("open")
+    return _newest(tables.collected(rows, config.location, schemas.CANDLES), "open_time").drop_nulls("open")
 
 
 def funding(config: Settings, span: Span) -> pl.DataFrame:
@@ -65,7 +64,7 @@ def funding(config: Settings, span: Span) -> pl.DataFrame:
     rows = _stored(config, schemas.FUNDING_RATES).filter(
         pl.col("market") == span.market, pl.col("symbol") == span.symbol,
         pl.col("time") >= span.first, pl.col("time") <= span.end)
-    found = ordering.newest(tables.collected(rows, config.location, schemas.FUNDING_RATES), ["time"]).select(
+    found = _newest(tables.collected(rows, config.location, schemas.FUNDING_RATES), "time").select(
         "time", pl.col("rate", "mark_price").cast(pl.Float64))
     if not found["mark_price"].has_nulls():
         return found
@@ -132,6 +131,12 @@ def _gaps(config: Settings, span: Span, now: datetime) -> pl.DataFrame:
     gap = dict.fromkeys(schemas.CANDLES.columns) | {"market": span.market, "symbol": span.symbol, "interval": "1m",
                                                     "volume": Decimal(0), "seen_at": now}
     return schemas.CANDLES.rows([{**gap, "open_time": minute} for minute in between])
+
+
+def _newest(rows: pl.DataFrame, time: str) -> pl.DataFrame:
+    """What was said last of each `time`, in its order."""
+    ordered = rows.sort(time, "seen_at").drop("seen_at")
+    return ordered.unique(time, keep="last", maintain_order=True) if ordered[time].is_duplicated().any() else ordered
 
 
 def _stored(config: Settings, schema: schemas.FrameSchema) -> pl.LazyFrame:

@@ -166,6 +166,17 @@ def for_command(config: Settings) -> Iterator[Settings]:
             yield with_accounts_of(sandbox, config)
 
 
+@contextmanager
+def for_prices(config: Settings) -> Iterator[Settings]:
+    """As `for_command`, for what asks no account; a store of imported candles needs no sandbox."""
+    if config.environment is Environment.SANDBOX and not config.sandbox_url and (
+            stores.read_meta(config).get("candles") != stores.IMPORTED):
+        with for_command(config) as ready:
+            yield ready
+    else:
+        yield config
+
+
 def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:
     """`config` with the sandbox's address and, in a demo, its accounts; keys that nobody set come from the sandbox."""
     present = {account["name"]: account for account in sandbox.accounts()}
