@@ -16,7 +16,7 @@ from navbook.compute import backtest
 from navbook.compute.backtest import entries
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.errors import BracketInvalid, CandlesInvalid
-from navbook.schemas import BACKTEST_TRADES
+from navbook.schemas import TRADE
 
 DATA = CHECKOUT / "../shared/data"
 recorded = pytest.mark.skipif(not DATA.exists(), reason="the recorded candles (../shared/data) are not here")
@@ -73,8 +73,8 @@ def same(rows, rules, costs=None, intrabar="pessimistic"):
          "rate": [row[1] for row in funding], "mark_price": [row[2] for row in funding]})
     numbers = {name: value for name, value in costs.items() if name != "funding"}
     found = backtest.run(frame(rows), BracketRules(**rules), Costs(**numbers, funding=paid), intrabar=intrabar)
-    assert found.trades.to_dicts() == [{name: trade[name] for name in BACKTEST_TRADES.columns} for trade in wanted]
-    BACKTEST_TRADES.check(found.trades)
+    assert found.trades.to_dicts() == [{name: trade[name] for name in TRADE} for trade in wanted]
+    assert dict(found.trades.schema) == TRADE
     closed = [trade for trade in wanted if trade["reason"] != "OPEN"]
     pnl = 0.0
     for trade in closed:
@@ -319,7 +319,7 @@ def test_entries_follow_their_signal(rows, rules, intrabar, every):
     true_at = {row[0] for row in rows if round(row[4] * 100) % every == 0}
     wanted, _ = literal(rows, rules, intrabar=intrabar, allowed={minute + 1 for minute in true_at})
     found = backtest.run(frame(rows), BracketRules(**rules), intrabar=intrabar, entry=signal)
-    assert found.trades.to_dicts() == [{name: trade[name] for name in BACKTEST_TRADES.columns} for trade in wanted]
+    assert found.trades.to_dicts() == [{name: trade[name] for name in TRADE} for trade in wanted]
     grid = {"tp_usdt": [0.5, 1, 2, 3, 4, 5, 60]}
     table = backtest.sweep(frame(rows), BracketRules(**rules), grid, intrabar=intrabar, entry=signal)
     for row in table.iter_rows(named=True):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from navbook import schemas
-from navbook.publish import charts, palette, series, theme, words
+from navbook.publish import charts, palette, parts, series, theme, words
 from test_publish_frames import INTERVAL, START, world
 
 DRAWN = (charts.nav_against_benchmark, charts.difference, charts.drawdown)
@@ -160,8 +160,8 @@ def _colours(node: Any) -> list[str]:
     (31600, 53000, ["$32k", "$36k", "$40k", "$44k", "$48k", "$52k"]), (8020, 8390, None), (0.2, 0.9, None),
     (-3000, 4400, None), (1.1e6, 4.9e6, None), (99.5, 100.5, None)])
 def test_axes_have_a_few_round_labels_that_all_differ(low, high, labels):
-    ticks, domain = charts._dollar_scale([low, high], 264, below=18)
-    said = charts._dollar_labels(ticks)
+    ticks, domain = parts.dollar_scale([low, high], 264, below=18)
+    said = parts.dollar_labels(ticks)
     assert labels is None or said == labels
     assert 3 <= len(ticks) <= 6
     assert len(set(said)) == len(said)
@@ -171,15 +171,15 @@ def test_axes_have_a_few_round_labels_that_all_differ(low, high, labels):
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e9))
 def test_axis_labels_always_differ(low, width):
-    ticks, _ = charts._dollar_scale([low, low + width], 264, below=18)
-    said = charts._dollar_labels(ticks)
+    ticks, _ = parts.dollar_scale([low, low + width], 264, below=18)
+    said = parts.dollar_labels(ticks)
     assert len(set(said)) == len(said)
 
 
 @given(st.integers(1, 24 * 1500))
 def test_dates_stand_clear_of_each_other(hours):
     last = START + timedelta(hours=hours)
-    ticks = [time for time, _ in charts._dates(START, last)]
+    ticks = [time for time, _ in parts.dates(START, last)]
     assert ticks[0] == START
     assert len(ticks) <= 12
     assert all(after - before >= (last - START) * 0.08 for before, after in itertools.pairwise(ticks))
@@ -187,11 +187,11 @@ def test_dates_stand_clear_of_each_other(hours):
 
 
 def test_labels_at_the_end_of_lines_keep_apart():
-    assert charts._moved_apart([100.0, 104.0], 264) == [94.5, 109.5]
-    first, second = charts._moved_apart([1.0, 2.0], 96)
+    assert parts.moved_apart([100.0, 104.0], 264) == [94.5, 109.5]
+    first, second = parts.moved_apart([1.0, 2.0], 96)
     assert first >= 6
     assert second - first == 15
-    assert charts._moved_apart([20.0, 90.0], 264) == [20.0, 90.0]
+    assert parts.moved_apart([20.0, 90.0], 264) == [20.0, 90.0]
 
 
 def test_a_long_history_is_thinned_but_keeps_what_matters():

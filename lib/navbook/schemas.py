@@ -142,6 +142,10 @@ CANDLES = fact("candles", ("market", "symbol", "interval", "open_time"),
                "closed candles; volume in the base asset",
                market=pl.String(), symbol=pl.String(), interval=pl.String(), open_time=TIME,
                open=AMOUNT, high=AMOUNT, low=AMOUNT, close=AMOUNT, volume=AMOUNT)
+FUNDING_RATES = fact("funding_rates", ("market", "symbol", "time"),
+                     "what longs pay shorts at each settlement, as a fraction of the position at the mark price",
+                     market=pl.String(), symbol=pl.String(), time=TIME,    # on its minute; the exchange is seconds off
+                     rate=AMOUNT, mark_price=AMOUNT)                       # null where it is not told
 RUNS = fact("runs", ("run",), "every run of a job and how it ended",
             run=pl.String(), job=pl.String(), account=pl.String(), started_at=TIME, ended_at=TIME,
             status=pl.String(), reason=pl.String())
@@ -233,23 +237,54 @@ RESTATEMENTS = derived("restatements", ("account", "benchmark", "month", "figure
                        account=pl.String(), benchmark=pl.String(), month=pl.String(), figure=pl.String(),
                        closed=pl.Float64(), now=pl.Float64(), difference=pl.Float64())
 
+TRADE = {"side": pl.String(), "entry_time": TIME, "entry_price": pl.Float64(),
+         "quantity": pl.Float64(),             # base asset
+         "take_profit": pl.Float64(), "stop_loss": pl.Float64(),
+         "exit_time": TIME,                    # the open time of the candle of the exit
+         "exit_price": pl.Float64(), "reason": pl.String(),    # TP | SL | LIQUIDATION | OPEN
+         "fee": pl.Float64(),                  # USDT, both sides, positive
+         "funding": pl.Float64(),              # USDT, positive when received
+         "pnl": pl.Float64(),                  # USDT, after fee and funding
+         "reopen": pl.Int64()}                 # 0 for the first trade of the position, then 1, 2 …
+BACKTESTS = derived("backtests", ("name",),
+                    "each backtest by its name, as it was run last: what came out, and how much of it is luck",
+                    name=pl.String(), symbol=pl.String(), market=pl.String(), from_time=TIME, to_time=TIME,
+                    candles=pl.Int64(), missing=pl.Int64(),    # minutes of the period that there is no candle of
+                    rules=pl.String(), costs=pl.String(),      # JSON: BracketRules, Costs without the funding frame
+                    intrabar=pl.String(), trades=pl.Int64(), wins=pl.Int64(), losses=pl.Int64(),
+                    liquidations=pl.Int64(), ambiguous=pl.Int64(), pnl=pl.Float64(), fees=pl.Float64(),
+                    funding=pl.Float64(), max_drawdown=pl.Float64(),    # USDT
+                    pnl_pessimistic=pl.Float64(), pnl_optimistic=pl.Float64(), pnl_path=pl.Float64(),
+                    gain=pl.Float64(),                 # pnl over amount_usdt
+                    buy_and_hold=pl.Float64(),         # of the symbol
+                    benchmark=pl.Float64(),            # half BTC, half ETH; null: their candles are not all known
+                    settings=pl.Int64(),               # tried in the sweep
+                    better=pl.Int64(),                 # of them
+                    deflated_sharpe=pl.Float64(),      # that the best one has skill; null: too few periods
+                    overfitting=pl.Float64(),          # that the best one is below the median out of sample
+                    chance_of_loss=pl.Float64(),       # of the same trades drawn again
+                    walk_forward_pnl=pl.Float64())     # chosen on the past alone, summed over the folds
+BACKTEST_TRADES = derived("backtest_trades", ("name", "side", "entry_time"),
+                          "trades of each backtest; the exit's columns are null while the reason is OPEN",
+                          name=pl.String(), **TRADE)
+BACKTEST_EQUITY = derived("backtest_equity", ("name", "time"),
+                          "amount_usdt in the strategy, in its symbol and in half BTC, half ETH, hour by hour",
+                          name=pl.String(), time=TIME, price=pl.Float64(), strategy=pl.Float64(),
+                          pessimistic=pl.Float64(), optimistic=pl.Float64(),    # what one candle hides
+                          buy_and_hold=pl.Float64(), benchmark=pl.Float64())
+BACKTEST_SWEEPS = derived("backtest_sweeps", ("name", "setting"),
+                          "every setting that a backtest tried",
+                          name=pl.String(), setting=pl.String(),    # JSON: rule -> value
+                          trades=pl.Int64(), wins=pl.Int64(), losses=pl.Int64(), pnl=pl.Float64(), fees=pl.Float64(),
+                          funding=pl.Float64(), max_drawdown=pl.Float64(), liquidations=pl.Int64(),
+                          ambiguous=pl.Int64(), excess=pl.Float64())
+
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
-    CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS)}
+    CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE,
+    RUNS)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
-    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS)}
+    RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,
+    BACKTEST_SWEEPS)}
 TABLES = {**FACTS, **DERIVED}
-
-# What `compute.backtest` gives; in no table of the store.
-BACKTEST_TRADES = derived("backtest_trades", ("side", "entry_time"),
-                          "trades of a backtest; the exit's columns are null while the reason is OPEN",
-                          side=pl.String(), entry_time=TIME, entry_price=pl.Float64(),
-                          quantity=pl.Float64(),             # base asset
-                          take_profit=pl.Float64(), stop_loss=pl.Float64(),
-                          exit_time=TIME,                    # the open time of the candle of the exit
-                          exit_price=pl.Float64(), reason=pl.String(),    # TP | SL | LIQUIDATION | OPEN
-                          fee=pl.Float64(),                  # USDT, both sides, positive
-                          funding=pl.Float64(),              # USDT, positive when received
-                          pnl=pl.Float64(),                  # USDT, after fee and funding
-                          reopen=pl.Int64())                 # 0 for the first trade of the position, then 1, 2 …

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import answers, closing, export, fees, flows, upkeep
+from navbook.cli import answers, backtesting, candles, closing, export, fees, flows, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-for family in (flows, fees, export):
+for family in (flows, fees, export, candles):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
-for command in (answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset, upkeep.delete,
-                upkeep.replay, upkeep.check):
+for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
+                upkeep.delete, upkeep.replay, upkeep.check):
     app.command()(command)
 
 
@@ -63,7 +63,7 @@ def publish(account: Account = "all", no_notebook: NoNotebook = False, config: C
 
 @app.command(name="all")
 def everything(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
-    """Collect, benchmark and publish, in this order."""
+    """Collect, benchmark, backtest and publish, in this order."""
     from navbook import settings
     from navbook.runner import commands
     commands.everything(settings.load(config), account, typer.echo, in_process=no_notebook)

@@ -42,8 +42,10 @@ LONGEST_WAIT_S = 60    # a longer Retry-After ends the run instead of holding it
 NOTHING_HAPPENED = frozenset({-1000, -1001, -1003, -1008})
 NOBODY_KNOWS = frozenset({-1006, -1007})    # of a read: as good as no answer
 TIME = "GET /api/v3/time"
-# What weighs so much on an account that it may be asked only so often a minute: 180 000 over the weight.
-A_MINUTE = {"GET /sapi/v1/capital/withdraw/history": 10, "GET /sapi/v1/fiat/orders": 4}
+# How often a minute a path may be asked: what weighs so much on an account (180 000 over the weight), and what a
+# backtest asks by the thousand, which leaves room for everything else.
+A_MINUTE = {"GET /sapi/v1/capital/withdraw/history": 10, "GET /sapi/v1/fiat/orders": 4,
+            "GET /api/v3/klines": 2500, "GET /fapi/v1/klines": 400, "GET /fapi/v1/fundingRate": 80}
 MINUTE_S = 60.0
 
 

@@ -259,7 +259,7 @@ def _figures(state: State, returns: Mapping[str, float] | None, flow_values: pl.
         missing = "needs two snapshots"
         figures += [(name, _unknown(), missing) for name in (
             "Return, time-weighted", "Alpha", "Deepest drawdown", "Deposits less withdrawals")]
-        return _list(figures)
+        return tables.key_figures(figures)
     figures += [
         ("Return, time-weighted", words.percent(returns["twr"]),
          own.format(benchmark.short, words.percent(returns["benchmark_twr"]), until)),
@@ -269,7 +269,7 @@ def _figures(state: State, returns: Mapping[str, float] | None, flow_values: pl.
          own.format(benchmark.short, words.percent(returns["benchmark_max_drawdown"]), until)),
         ("Deposits less withdrawals", words.dollars(returns["flows_usd"], signed=True),
          _counted_flows(state, flow_values, until))]
-    return _list(figures)
+    return tables.key_figures(figures)
 
 
 def _counted_flows(state: State, flow_values: pl.DataFrame, until: str) -> str:
@@ -279,11 +279,6 @@ def _counted_flows(state: State, flow_values: pl.DataFrame, until: str) -> str:
                                 pl.col("value_usd").is_not_null())
     received = inside.filter(pl.col("value_usd") > 0).height
     return f"{received} in, {inside.height - received} out{until}"
-
-
-def _list(figures: list[tuple[str, str | Html, str | Html]]) -> Html:
-    return Html('<div class="figures">{}</div>').format(join(
-        Html("<p><span>{}</span> <b>{}</b> <small>{}</small></p>").format(*figure) for figure in figures))
 
 
 def _unknown() -> Html:

@@ -35,6 +35,12 @@ def table(columns: Sequence[tuple[Cell, str]], rows: Iterable[tuple[str, Sequenc
     return Html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 
 
+def key_figures(figures: Iterable[tuple[str, Cell, Cell]]) -> Html:
+    """What each figure is, itself, and a note below it."""
+    return Html('<div class="figures">{}</div>').format(join(
+        Html("<p><span>{}</span> <b>{}</b> <small>{}</small></p>").format(*figure) for figure in figures))
+
+
 def deposits_and_withdrawals(flow_values: pl.DataFrame, nav_history: pl.DataFrame) -> Html:
     """The flows that count, oldest first; of many, the newest and the sum of the earlier ones."""
     state = series.state(nav_history, str(nav_history["account"][0])) if nav_history.height else None

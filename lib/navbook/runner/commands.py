@@ -5,8 +5,10 @@ Imports that a job's kernel makes anyway (exchange, compute, publish) wait here 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from navbook import schemas, settings
 from navbook.errors import JobFailed, NavbookError, SettingsInvalid
@@ -18,7 +20,7 @@ Told = Callable[[str], None]
 
 
 def job(config: Settings, name: str, account: str, told: Told, *, in_process: bool = False,
-        **parameters: str) -> None:
+        **parameters: Any) -> None:
     """Run one of the jobs and say where its result is. Raises `Locked`, `JobFailed` and what the job raises."""
     with locks.hold(config, name):
         stores.claim(config)
@@ -34,12 +36,25 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
             _run(ready, name, account, told, in_process, parameters)
 
 
+def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
+    """Run the backtest that `parameters` of `backtesting.Plan` name; raises as `job` does, and `BracketInvalid`."""
+    from navbook.runner import backtesting
+    backtesting.Plan(**parameters)    # refuses what cannot be before anything runs
+    with locks.hold(config, "backtest"):
+        stores.claim(config)
+        with sandbox.for_prices(config) as ready:
+            _run(ready, "backtest", "all", told, in_process, parameters)
+
+
 def everything(config: Settings, account: str, told: Told, *, in_process: bool = False) -> None:
     """The jobs in order. A failed one stops none: the pages must say what is not known. Raises the first trouble."""
     troubles = []
-    for name in ("collect", "benchmark", "publish"):
+    for name in ("collect", "benchmark", "backtest", "publish"):
         try:
-            job(config, name, account, told, in_process=in_process)
+            if name == "backtest":
+                backtest(config, told, {}, in_process=in_process)
+            else:
+                job(config, name, account, told, in_process=in_process)
         except NavbookError as trouble:
             troubles.append(trouble)
     if len(troubles) > 1:
@@ -49,16 +64,16 @@ def everything(config: Settings, account: str, told: Told, *, in_process: bool =
 
 
 def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
-         parameters: dict[str, str]) -> None:
+         parameters: dict[str, Any]) -> None:
+    where = ""
     if in_process:
         _in_process(config, name, account, parameters)
-        told(f"{name}: {_summary(config, name, account)}")
     else:
-        folder = jobs.run(config, name, account, **parameters)
-        told(f"{name}: {_summary(config, name, account)} Run: {folder}")
+        where = f" Run: {jobs.run(config, name, account, **parameters)}"
+    told(f"{name}: {_summary(config, name, account, parameters)}{where}")
 
 
-def _in_process(config: Settings, name: str, account: str, parameters: dict[str, str]) -> None:
+def _in_process(config: Settings, name: str, account: str, parameters: dict[str, Any]) -> None:
     """The functions that the job's notebook calls, without it."""
     if name == "collect":
         import asyncio
@@ -68,6 +83,11 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
     elif name == "benchmark":
         from navbook.runner import rebuild
         rebuild.run(config, parameters["as_of"])
+    elif name == "backtest":
+        import asyncio
+
+        from navbook.runner import backtesting
+        asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
     else:
         from navbook.runner import pages
         pages.publish(config, account)
@@ -95,11 +115,14 @@ def look_back(config: Settings, account: str, days: int | None, told: Told, *, d
     told(f"{found.height} flows of the last {lookback.days} days are not known yet; nothing was written.")
 
 
-def _summary(config: Settings, name: str, account: str) -> str:
+def _summary(config: Settings, name: str, account: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> str:
     """One sentence on what stands in the store or in the published folder now."""
     if name == "publish":
         from navbook.runner import pages
         return f"pages in {pages.published_folder(config)}."
+    if name == "backtest":
+        from navbook.runner import backtesting
+        return backtesting.said(config, backtesting.Plan(**parameters))
     if name == "collect":
         taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
         newest = taken.group_by("account", maintain_order=True).last().sort("account")

@@ -26,8 +26,9 @@ from navbook.store import tables
 
 TALKS_TO_EXCHANGE = frozenset({"collect"})    # every other job's kernel gets no key at all
 PINNED = frozenset({"benchmark"})             # reads what its record says; publish reads what it just wrote
+OF_NO_ACCOUNT = frozenset({"backtest"})       # what is of a market: its notebook knows no account
 AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.rebuild",
-         "publish": "navbook.runner.pages"}    # what each notebook imports
+         "backtest": "navbook.runner.backtesting", "publish": "navbook.runner.pages"}    # what each notebook imports
 PACKAGES = ("papermill", "polars", "deltalake", "duckdb", "python-binance", "altair")
 
 
@@ -62,7 +63,7 @@ def run(config: Settings, job: str, account: str = "all", **parameters: Any) -> 
 
     Raises `UnknownParameter` before anything ran, `JobFailed` naming the cell and the folder after.
     """
-    given = {"account": account, **parameters}
+    given = parameters if job in OF_NO_ACCOUNT else {"account": account, **parameters}
     started = datetime.now(UTC)
     folder = config.runs_folder / job / f"{started:%Y-%m-%dT%H%M%SZ}_{account}_{secrets.token_hex(4)}"
     record = Record(run=folder.name, job=job, account=account, environment=config.environment, status="running",

@@ -49,7 +49,11 @@ class World:
 
 def kept_world(config: Settings, candles: Path | None = None) -> World | None:
     """The world that the store remembers. Raises `StoreMismatch` when it is not made of `candles`."""
-    text = stores.claim(config).get("world")
+    meta = stores.claim(config)
+    if meta.get("candles") == stores.IMPORTED:
+        raise StoreMismatch(f"The store {config.location} holds imported candles; give a demo a store of its own: "
+                            "NAVBOOK_STORE=FOLDER.")
+    text = meta.get("world")
     world = World(**json.loads(text)) if text else None
     if world is None and not tables.read(config.location, schemas.ACCOUNTS).is_empty():
         raise StoreMismatch(f"The store {config.location} holds accounts of another sandbox; give the demo's a store "
@@ -160,6 +164,17 @@ def for_command(config: Settings) -> Iterator[Settings]:
         with started(world) as sandbox:
             sandbox.set_clock(sandbox.last_minute() if world.candles else now)
             yield with_accounts_of(sandbox, config)
+
+
+@contextmanager
+def for_prices(config: Settings) -> Iterator[Settings]:
+    """As `for_command`, for what asks no account; a store of imported candles needs no sandbox."""
+    if config.environment is Environment.SANDBOX and not config.sandbox_url and (
+            stores.read_meta(config).get("candles") != stores.IMPORTED):
+        with for_command(config) as ready:
+            yield ready
+    else:
+        yield config
 
 
 def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:

@@ -10,6 +10,7 @@ from navbook.settings import Settings
 from navbook.store import tables
 
 SCHEMA_VERSION = 1
+IMPORTED = "imported"    # what `candles` says of a sandbox's store whose prices come from files
 
 
 def read_meta(config: Settings) -> dict[str, str]:

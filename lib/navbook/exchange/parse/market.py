@@ -1,4 +1,4 @@
-"""Prices and candles, which need no key."""
+"""Prices, candles and funding rates, which need no key."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import polars as pl
 
 from navbook import schemas
-from navbook.exchange.rows import strict
-from navbook.exchange.values import amount, from_ms, text
+from navbook.exchange.fetch.market import FUNDING, KLINES_OF
+from navbook.exchange.rows import read, strict
+from navbook.exchange.values import amount, from_ms, given, text
+
+SETTLEMENT = ("market", "symbol", "time")
 
 
 def prices(payload: Any, time: datetime) -> pl.DataFrame:
@@ -20,11 +23,28 @@ def prices(payload: Any, time: datetime) -> pl.DataFrame:
     return strict(schemas.PRICES, "GET /api/v3/ticker/price", payload, row)
 
 
-def candles(payload: Any, symbol: str, seen_at: datetime, interval: str = "1m") -> pl.DataFrame:
-    """CANDLES of `GET /api/v3/klines`: [open time ms, open, high, low, close, volume, close time, …]."""
+def candles(payload: Any, symbol: str, seen_at: datetime, interval: str = "1m", market: str = "spot") -> pl.DataFrame:
+    """CANDLES of `GET /api/v3/klines` or `GET /fapi/v1/klines`: [open time ms, open, high, low, close, volume, …]."""
     def row(kline: Any) -> tuple[Any, ...]:
         open_time, first, high, low, last, volume = kline[:6]
         parts = (amount(part) for part in (first, high, low, last, volume))
-        return ("spot", symbol, interval, from_ms(open_time), *parts, seen_at)
+        return (market, symbol, interval, from_ms(open_time), *parts, seen_at)
 
-    return strict(schemas.CANDLES, f"GET /api/v3/klines ({symbol})", payload, row)
+    return strict(schemas.CANDLES, f"{KLINES_OF[market]} ({symbol})", payload, row)
+
+
+def funding_rates(payload: Any, symbol: str, seen_at: datetime) -> pl.DataFrame:
+    """FUNDING_RATES of `GET /fapi/v1/fundingRate`; a special rate beside the regular one adds to it.
+
+    Settlements are told some milliseconds late; here they are on their minute. Old rows have no mark price.
+    """
+    def row(settled: Any) -> tuple[Any, ...]:
+        mark = given(settled.get("markPrice"))
+        return ("um", symbol, from_ms(settled["fundingTime"]), amount(settled["fundingRate"]),
+                None if mark is None else amount(mark), seen_at)
+
+    rows = read(f"{FUNDING} ({symbol})", payload, row)
+    frame = pl.DataFrame(rows, schema=schemas.FUNDING_RATES.columns, orient="row")
+    return schemas.FUNDING_RATES.check(
+        frame.with_columns(pl.col("time").dt.round("1m")).group_by(SETTLEMENT, maintain_order=True)
+        .agg(pl.col("rate").sum().cast(schemas.AMOUNT), pl.col("mark_price", "seen_at").last()))
