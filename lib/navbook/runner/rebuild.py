@@ -20,12 +20,14 @@ from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 1_000_000    # balances in memory: what bounds a rebuild, however long the history
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
+ONLY = {"candles": (cash_flows.TELLS_PRICE,)}    # of a table, where not all of it is wanted
 Progress = Callable[[int, int], None]
 
 
 def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | None = None) -> Facts:
     """The facts up to and including `as_of`, UTC; of all accounts or some."""
-    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
+    frames = {each.name: tables.read(config.location, schemas.FACTS[each.name], *ONLY.get(each.name, ()),
+                                     accounts=accounts,
                                      until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
     flows, last = frames.pop("cash_flows"), frames["snapshots"]["time"].max()
     return Facts(**frames, cash_flows=flows.filter(pl.col("started_at") <= last) if last else flows.clear())
