@@ -1,6 +1,6 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark publish all dashboards lab sandbox sql check test lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test lint bench clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -31,10 +31,13 @@ collect: .venv/ready  ## Read every wallet and cash flow once
 benchmark: .venv/ready  ## Rebuild valuation, benchmark and performance
 	@$(BIN)/navbook benchmark
 
+backtest: .venv/ready  ## Would this take profit and stop have beaten half/half: 30 days, 64 settings
+	@$(BIN)/navbook backtest
+
 publish: .venv/ready  ## Execute the dashboards
 	@$(BIN)/navbook publish
 
-all: .venv/ready  ## collect, benchmark and publish
+all: .venv/ready  ## collect, benchmark, backtest and publish
 	@$(BIN)/navbook all
 
 dashboards: .venv/ready  ## Serve the published pages on this machine
@@ -60,6 +63,7 @@ lint: .venv/ready  ## ruff and mypy
 
 bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py
+	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
 
 clean:  ## Remove .venv and caches; never facts, never runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

@@ -18,6 +18,8 @@ VAGUE = ("deposit", "withdrawal")       # sources that may list what another kno
 SPECIFIC = ("sub_transfer", "pay")
 LAST_OF_HOUR = timedelta(minutes=59)
 Row = Mapping[str, Any]
+# Which CANDLES tell p(t); the others are for backtests.
+TELLS_PRICE = (pl.col("market") == "spot") & pl.col("interval").is_in(["1m", "1h"])
 
 
 def counted(cash_flows: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +93,7 @@ def minute_told() -> pl.Expr:
 def closes(candles: pl.DataFrame) -> pl.DataFrame:
     """[symbol, open_time, price]: close of each stored spot minute; a minute that the exchange has no
     candle for takes the close before it. An hour's candle tells the close of its last minute."""
-    return (candles.filter(pl.col("market") == "spot", pl.col("interval").is_in(["1m", "1h"]))
+    return (candles.filter(TELLS_PRICE)
             .with_columns(open_time=minute_told()).sort("symbol", "open_time", "interval")
             .select("symbol", "open_time", price=pl.col("close").cast(pl.Float64).forward_fill().over("symbol"))
             .drop_nulls("price").unique(["symbol", "open_time"], keep="last", maintain_order=True))

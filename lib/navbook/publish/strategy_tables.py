@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import polars as pl
 
+import navbook
 from navbook.publish import tables, words
 from navbook.publish.markup import Html, join
 from navbook.publish.strategy import amount
@@ -17,6 +19,7 @@ from navbook.publish.strategy import amount
 WIDEST = 12        # values of a rule that a table of all settings has room for
 LISTED = 10        # settings in a list of the best
 ORDERS = {"pessimistic": "Stop first", "path": "Path", "optimistic": "Profit first"}
+MARKETS = {"um": "USD-M futures", "spot": "spot"}
 RULES = {"tp_usdt": "take profit", "sl_usdt": "stop", "amount_usdt": "amount", "leverage": "leverage"}
 
 Row = dict[str, Any]
@@ -44,7 +47,8 @@ def key_figures(about: Row, trades: pl.DataFrame) -> Html:
     ahead = _ahead(about)
     held = "its candles are not known" if ahead is None else f"it made {_signed(about['benchmark'] * amount(about))}"
     figures: list[tuple[str, str | Html, str | Html]] = [
-        ("Strategy", words.dollars(amount(about) + about["pnl"]), f"from {words.dollars(amount(about))}"),
+        ("Strategy", words.dollars(amount(about) + about["pnl"]),
+         f"from {words.dollars(amount(about))}{', the open trade left out' if ends.get('OPEN') else ''}"),
         ("Against half/half", words.UNKNOWN if ahead is None else _toned(ahead), held),
         ("Trades", f"{about['trades']:,}", reasons or "none"),
         ("Won", _won(about), _breaks_even(trades)),
@@ -129,10 +133,20 @@ def conclusion(about: Row) -> str:
 
 def entries(found: pl.DataFrame) -> Html:
     """The same brackets, opened at a signal alone; of `Study.entries`."""
-    rows = [("", (row["entry"].capitalize(), f"{row['trades']:,}", _won(row), _toned(row["pnl"])))
+    rows = [("", (row["entry"][:1].upper() + row["entry"][1:], f"{row['trades']:,}", _won(row), _toned(row["pnl"])))
             for row in found.iter_rows(named=True)]
     return tables.section("Other entries", "The same take profit and stop, opened at a signal alone.", tables.table(
         [("Enters", ""), ("Trades", "num"), ("Won", "num"), ("PnL", "num")], rows))
+
+
+def footer(environment: str, about: Row) -> Html:
+    """Where the numbers come from."""
+    items = [("Run", os.environ.get("NAVBOOK_RUN") or "by hand"),
+             ("Candles", f"{about['candles']:,} of {about['candles'] + about['missing']:,} minutes of "
+                         f"{about['symbol']}, {MARKETS[about['market']]}"),
+             ("navbook", navbook.__version__), ("Kept as", f"{about['name']} in backtests"),
+             ("Environment", Html("{}<span>, all times UTC</span>").format(environment))]
+    return Html("<footer>{}</footer>").format(join(Html("<p>{} <b>{}</b></p>").format(*item) for item in items))
 
 
 # The parts.
@@ -142,9 +156,8 @@ def _in_words(about: Row) -> str:
     most = rules["max_reopens"]
     often = "without limit" if most is None else f"{words.count(most, 'time').lower()} at most" if most else "never"
     missing = f" {about['missing']:,} minutes have no candle." if about["missing"] else ""
-    market = "USD-M futures" if about["market"] == "um" else "spot"
-    return (f"{about['symbol']} ({market}) {rules['side'].lower()}, take profit {_dollars(rules['tp_usdt'])}, stop "
-            f"{_dollars(rules['sl_usdt'])}, {_dollars(rules['amount_usdt'])} at "
+    return (f"{about['symbol']} ({MARKETS[about['market']]}) {rules['side'].lower()}, take profit "
+            f"{_dollars(rules['tp_usdt'])}, stop {_dollars(rules['sl_usdt'])}, {_dollars(rules['amount_usdt'])} at "
             f"{rules['leverage']:g}\N{MULTIPLICATION SIGN}, checked every {rules['check_every']}, reopened "
             f"{rules['reopen_delay']} after a close is noticed, {often}; fee "
             f"{words.percent(costs['taker_fee'], 2, signed=False)} a side. "

@@ -96,7 +96,7 @@ async def _prices(config: Settings, collector: Collector, balances: pl.DataFrame
     symbols = valuation.symbols_for({*balances["asset"], *minutes.legs(config)}, config.stablecoins, collector.traded)
     wanted = (balances.select(pl.col("time").unique()).join(pl.DataFrame({"symbol": symbols}), how="cross")
               .with_columns(open_time=cash_flows.closing_minute(pl.col("time"))))
-    known = tables.read(config.location, schemas.CANDLES)
+    known = tables.read(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE)
     lacking = wanted.join(cash_flows.closes(known), on=["symbol", "open_time"], how="anti")
     candles, problems = await minutes.fetch(collector.public, lacking.select("symbol", "open_time"), now)
     if problems:

@@ -43,7 +43,8 @@ def read(config: Settings, account: str = "all") -> Listed:
     known_account(config, account)
     flows, entries = (tables.read(config.location, schema, account=account)
                       for schema in (schemas.CASH_FLOWS, schemas.MANUAL_ENTRIES))
-    values = flow_values(config, flows, entries, cash_flows.closes(tables.read(config.location, schemas.CANDLES)))
+    candles = tables.read(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE)
+    values = flow_values(config, flows, entries, cash_flows.closes(candles))
     starts = counted_snapshots(config, account).group_by("account").agg(start=pl.col("time").min())
     return Listed(flow_list.flow_list(flows, entries, values, starts), entries)
 

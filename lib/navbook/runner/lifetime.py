@@ -43,7 +43,7 @@ def answer(config: Settings, account: str) -> Answer:
     if counted.is_empty():
         raise SettingsInvalid(f"There is no snapshot of {account} to compare with; run navbook collect.")
     as_of, weights = counted["time"][-1], dict(config.benchmark_of(account).weights)
-    closed = cash_flows.closes(tables.read(config.location, schemas.CANDLES))
+    closed = cash_flows.closes(tables.read(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE))
     listed, entries = (tables.read(config.location, schema, account=account)
                        for schema in (schemas.CASH_FLOWS, schemas.MANUAL_ENTRIES))
     values = flows.flow_values(config, listed, entries, closed)

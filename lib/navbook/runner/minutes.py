@@ -84,8 +84,7 @@ def _minutes(pairs: Iterable[tuple[str, datetime]]) -> pl.DataFrame:
 
 def _stored(config: Settings) -> pl.DataFrame:
     """[symbol, open_time]: the minutes whose close is stored, with the last of each stored hour."""
-    spot = (tables.scan(config.location, schemas.CANDLES)
-            .filter(pl.col("market") == "spot", pl.col("interval").is_in(["1m", "1h"])))
+    spot = tables.scan(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE)
     return spot.select("symbol", open_time=cash_flows.minute_told()).unique().collect()
 
 

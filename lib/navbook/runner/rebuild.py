@@ -23,6 +23,7 @@ ROWS_AT_ONCE = 500_000    # balances in a batch: what bounds the memory of a reb
 AT_ONCE = 2               # batches
 SHARED = ("prices", "candles")
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
+ONLY = {"candles": (cash_flows.TELLS_PRICE,)}    # of a table, where not all of it is wanted
 Progress = Callable[[int, int], None]
 
 
@@ -33,7 +34,7 @@ def read_facts(config: Settings, as_of: str = "now", accounts: Sequence[str] | N
     shared  holds prices and candles, where they are read already
     """
     frames = {each.name: getattr(shared, each.name) if shared and each.name in SHARED else
-              tables.read(config.location, schemas.FACTS[each.name], accounts=accounts,
+              tables.read(config.location, schemas.FACTS[each.name], *ONLY.get(each.name, ()), accounts=accounts,
                           until="now" if each.name in TIMELESS else as_of) for each in fields(Facts)}
     flows, last = frames.pop("cash_flows"), frames["snapshots"]["time"].max()
     return Facts(**frames, cash_flows=flows.filter(pl.col("started_at") <= last) if last else flows.clear())

@@ -73,20 +73,23 @@ def stored_hash(location: str, schema: FrameSchema) -> str | None:
     return table.history(1)[0].get("content_hash") if table else None
 
 
-def scan(location: str, schema: FrameSchema) -> pl.LazyFrame:
-    """A table as it is now: of facts the newest row per key. Empty when never written."""
-    rows = stored(location, schema, version=pinned_versions().get(schema.name))
+def scan(location: str, schema: FrameSchema, *where: pl.Expr) -> pl.LazyFrame:
+    """A table as it is now: of facts the newest row per key. Empty when never written.
+
+    where  what the key must be; said here, the other rows are not even compared
+    """
+    rows = stored(location, schema, version=pinned_versions().get(schema.name)).filter(*where)
     return _newest(rows, schema) if "seen_at" in schema.columns else rows
 
 
-def read(location: str, schema: FrameSchema, *, account: str = "all", accounts: Sequence[str] | None = None,
-         until: str | datetime = "now") -> pl.DataFrame:
+def read(location: str, schema: FrameSchema, *where: pl.Expr, account: str = "all",
+         accounts: Sequence[str] | None = None, until: str | datetime = "now") -> pl.DataFrame:
     """`scan`, collected and sorted by key; of one account or some, up to and including `until` (UTC, or "now").
 
     Raises `SettingsInvalid` when `until` is no time.
     """
     wanted = accounts if account == "all" else [account]
-    rows = stored(location, schema, version=pinned_versions().get(schema.name))
+    rows = stored(location, schema, version=pinned_versions().get(schema.name)).filter(*where)
     if wanted is not None and "account" in schema.columns:
         rows = rows.filter(pl.col("account").is_in(list(wanted)))
     found = collected(rows, location, schema)
