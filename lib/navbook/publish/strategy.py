@@ -26,6 +26,8 @@ SIGNS = Html('<span class="strategy">\N{WHITE CIRCLE}\N{NO-BREAK SPACE}entry</sp
              '<span class="positive">\N{BLACK UP-POINTING TRIANGLE}\N{NO-BREAK SPACE}take profit</span> '
              '<span class="negative">\N{BLACK DOWN-POINTING TRIANGLE}\N{NO-BREAK SPACE}stop</span> {}')
 
+WIDE = alt.ExprRef("narrow ? '' : datum.text")    # words for which a phone has no room
+
 Row = dict[str, Any]
 
 
@@ -73,7 +75,7 @@ def equity(about: Row, equity: pl.DataFrame) -> alt.LayerChart:
 def trades_on_price(about: Row, trades: pl.DataFrame, candles: pl.DataFrame) -> alt.LayerChart:
     """The newest trades: entry, take profit and stop from entry to exit, on the closes of `candles`."""
     height, shown = 240, trades.sort("entry_time").tail(TRADES_SHOWN)
-    price = _closes(candles, shown["entry_time"].min())
+    price = _closes(candles, shown["entry_time"][0] if shown.height else candles["open_time"][0])
     until = price["time"][-1]
     brackets = [_bracket(trade, until) for trade in shown.iter_rows(named=True)]
     levels = [box[key] for box in brackets for key in ("tp", "sl")]
@@ -84,7 +86,7 @@ def trades_on_price(about: Row, trades: pl.DataFrame, candles: pl.DataFrame) -> 
               *_marks(brackets, axes, height)]
     return parts.chart(
         layers, [], axes, height=height, columns="t,c", heading=Html("{}").format(
-            f"The last {words.count(len(brackets), 'trade').lower()} on the price"),
+            f"The last {words.count(len(brackets), 'trade').lower()} on the price" if brackets else "No trade"),
         rows=[(parts.ms(row["time"]), row["close"]) for row in price.iter_rows(named=True)],
         note=SIGNS.format("The solid line is the profit level, the dashed one the stop."),
         label=f"Price of {about['symbol']} with {len(brackets)} trades, {words.moment(price['time'][0])} to "
@@ -108,9 +110,8 @@ def _hover(axes: parts.Axes, has_benchmark: bool) -> list[alt.Chart]:
             alt.Chart().mark_point(opacity=0, size=1).encode(x=axes.x, y=axes.y("s"), tooltip=card).add_params(hover)]
 
 
-def _closes(candles: pl.DataFrame, first: object) -> pl.DataFrame:
+def _closes(candles: pl.DataFrame, first: datetime) -> pl.DataFrame:
     """[time, close] from a little before `first` on, at most `PRICE_POINTS` of them."""
-    assert isinstance(first, datetime)
     until = candles["open_time"][-1]
     found = candles.filter(pl.col("open_time") >= first - (until - first) * 0.02).select(
         time=(pl.col("open_time") + MINUTE).cast(pl.Datetime("us", "UTC")), close=pl.col("close"))
@@ -141,13 +142,16 @@ def _marks(brackets: list[Row], axes: parts.Axes, height: int) -> list[alt.Chart
     """Where each trade began and ended, and below what it came to."""
     marks = [parts.table(brackets).mark_point(size=44, stroke=LIGHT["strategy"], strokeWidth=1.5, fill=LIGHT["bg"],
                                               opacity=1).encode(x=axes.x, y=axes.y("e"))]
+    ended = [{"t": box["u"], "y": box["x"], "text": box["text"], "reason": box["reason"]} for box in brackets
+             if box["reason"] in EXITS]
+    told = _apart(ended, axes)
     for reason, (shape, tone) in EXITS.items():
-        ended = [{"t": box["u"], "y": box["x"], "text": box["text"]} for box in brackets if box["reason"] == reason]
-        if ended:
-            marks += [parts.table(ended).mark_point(shape=shape, filled=True, size=60, opacity=1, color=LIGHT[tone])
+        mine, words_below = ([row for row in rows if row["reason"] == reason] for rows in (ended, told))
+        if mine:
+            marks += [parts.table(mine).mark_point(shape=shape, filled=True, size=60, opacity=1, color=LIGHT[tone])
                       .encode(x=axes.x, y=axes.y()),
-                      parts.table(_apart(ended, axes)).mark_text(fontSize=11, color=LIGHT[tone], align="right", dx=6)
-                      .encode(x=axes.x, y=alt.value(height - 8), text="text:N")]
+                      parts.table(words_below).mark_text(fontSize=11, color=LIGHT[tone], align="right", dx=6, text=WIDE)
+                      .encode(x=axes.x, y=alt.value(height - 8))]
     return marks
 
 
