@@ -99,7 +99,8 @@ class Candles:
         else:
             stretch = np.searchsorted(self.stretch_row, rows, side="right") - 1
             minutes = self.stretch_minute[stretch] + rows - self.stretch_row[stretch]
-        return pl.Series(minutes * A_MINUTE["us"]).cast(pl.Datetime("us", "UTC"))
+        minutes *= A_MINUTE["us"]
+        return pl.Series(minutes).cast(pl.Datetime("us", "UTC"))
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

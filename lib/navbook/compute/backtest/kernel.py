@@ -24,7 +24,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")    # a division by 
 
 
 # -- looking ahead --------------------------------------------------------------------------------------------
-@compiled
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)    # arrays are dear to hand over, and counted
 def first_touch(start, end, up, down, high, low, blocks):
     """The first candle in [start, end) with high >= up or low <= down; `end` when there is none.
 

@@ -17,8 +17,8 @@ from navbook.compute.backtest.ledger import Ledger
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.types import ExitReason, Intrabar
 
-REASONS = tuple(reason.value for reason in
-                (ExitReason.TAKE_PROFIT, ExitReason.STOP_LOSS, ExitReason.LIQUIDATION, ExitReason.OPEN))
+REASONS = pl.Series([reason.value for reason in
+                     (ExitReason.TAKE_PROFIT, ExitReason.STOP_LOSS, ExitReason.LIQUIDATION, ExitReason.OPEN)])
 Floats = NDArray[np.float64]
 
 
@@ -46,12 +46,13 @@ class Backtest:
         exit_price, fee, funding, pnl = (_without(values, still_open)
                                          for values in (prices.exit, prices.fee, prices.funding, prices.pnl))
         exit_time = _without(candles.times(ledger.rows[:, 1]), still_open)
-        side = (pl.repeat(self.rules[0].side.value, len(ledger), eager=True) if len(self.rules) == 1
-                else pl.Series([rules.side.value for rules in self.rules]).gather(ledger.rules))
+        sides = pl.Series([rules.side.value for rules in self.rules])
+        side = (sides.new_from_index(0, len(ledger)) if len(self.rules) == 1
+                else _named(sides, ledger.rules))
         frame = pl.DataFrame({
             "side": side, "entry_time": candles.times(ledger.rows[:, 0]), "entry_price": prices.entry,
             "quantity": prices.quantity, "take_profit": prices.take_profit, "stop_loss": prices.stop_loss,
-            "exit_time": exit_time, "exit_price": exit_price, "reason": pl.Series(REASONS).gather(ledger.codes[:, 0]),
+            "exit_time": exit_time, "exit_price": exit_price, "reason": _named(REASONS, ledger.codes[:, 0]),
             "fee": fee, "funding": funding, "pnl": pnl, "reopen": ledger.reopens})
         return frame if len(self.rules) == 1 else frame.sort("entry_time", "side", maintain_order=True)
 
@@ -92,6 +93,11 @@ def total(ledger: Ledger) -> tuple[Floats, NDArray[np.int64]]:
     """Sums and counts over the closed trades, as `kernel.total` orders them."""
     sums, counts = kernel.total(ledger.prices.pnl, ledger.prices.fee, ledger.prices.funding, ledger.codes)
     return sums, counts
+
+
+def _named(names: pl.Series, codes: NDArray[np.integer[Any]]) -> pl.Series:
+    """The name of each code; `Series.gather` would plan a query first."""
+    return names[pl.Series(codes.astype(np.uint32))]
 
 
 def _without(values: Floats | pl.Series, rows: NDArray[np.int64]) -> pl.Series:
