@@ -55,7 +55,7 @@ sql: .venv/ready  ## Ask the store: make sql Q="from nav_history limit 5"
 check: .venv/ready  ## What is wrong with the books, and what to do
 	@$(BIN)/navbook check
 
-test: .venv/ready  ## All tests; offline, under five minutes
+test: .venv/ready  ## All tests; offline, a few minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/ready  ## ruff and mypy
