@@ -15,7 +15,7 @@ from commands import SHARED, navbook, sentence
 from locals import START, local_exchange
 from navbook import schemas
 from navbook.errors import BracketInvalid, SettingsInvalid
-from navbook.runner import backtesting, candle_import, kernels
+from navbook.runner import backtesting, candle_import
 from navbook.runner.backtesting import Plan
 from navbook.settings import NOTEBOOKS
 from stores import configured, table
@@ -146,31 +146,36 @@ def test_every_option_is_a_parameter_of_the_plan():
     assert options - {"no_notebook", "config"} == set(inspect.signature(Plan).parameters)
 
 
-def test_the_notebook_shows_and_writes_as_the_function_does(tmp_path):
+def test_the_command_runs_the_notebook_offline_and_writes_as_the_function_does(tmp_path):
     config = recorded(tmp_path)
-    by_function = answered(config, since="2026-03-02")
-    executed = tmp_path / "executed.ipynb"
-    with kernels.kernel(kernels.variables(config, tmp_path), tmp_path, "navbook.runner.backtesting") as manager:
-        kernels.execute(manager, NOTEBOOK, executed, {"since": "2026-03-02", "grid": GRID})
-    assert table(config, "backtests").equals(by_function)
-    from navbook.publish import render
-    page = render.page(executed)
+    done = navbook("backtest", "--from", "2026-03-02", *(part for rule, values in GRID.items() for part in (
+        "--grid", f"{rule}={','.join(map(str, values))}")), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("backtest: BTCUSDT long, 2026-03-02 to 2026-03-06: ")
+    by_notebook = table(config, "backtests")
+    assert answered(config, since="2026-03-02").equals(by_notebook)
+    page = (Path(done.stdout.split("Run: ")[1].strip()) / "page.html").read_text()
     assert "trades depend on bar order, PnL between" in page
     assert "Is it luck?" in page
 
 
-def test_the_command_runs_offline_and_says_one_line(tmp_path):
+def test_without_a_notebook_the_command_says_the_same_line(tmp_path):
     recorded(tmp_path)
     done = navbook("backtest", "--from", "2026-03-02", "--tp", "20", "--grid", "tp_usdt=10,20", "--no-notebook", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("backtest: BTCUSDT long, 2026-03-02 to 2026-03-06: ")
     assert "of 2 settings did better" in done.stdout
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path):
     recorded(tmp_path)
     assert "leverage = 500.0 cannot be used" in sentence(navbook("backtest", "--leverage", "500", folder=tmp_path))
-    assert "--grid tp_usdt is no grid" in sentence(navbook("backtest", "--grid", "tp_usdt", folder=tmp_path))
+
+
+def test_a_grid_is_written_as_rule_and_values():
+    from navbook.cli.backtesting import _grid
+    assert _grid(["tp_usdt=5,7.5", "side=LONG,SHORT"]) == {"tp_usdt": [5, 7.5], "side": ["LONG", "SHORT"]}
+    with pytest.raises(SettingsInvalid, match="--grid tp_usdt is no grid; write a rule and its values"):
+        _grid(["tp_usdt"])
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the recorded candles are not here")

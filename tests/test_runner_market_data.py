@@ -30,7 +30,7 @@ def fetched(local, span, now=START):
     async def whole():
         async with client.connect(config.environment, config.sandbox_url) as exchange:
             return (await market_data.fetch(config, exchange, span, now, lambda done, of: told.append((done, of))),
-                    await market_data.fetch_funding(config, exchange, span, now) if span.market == "um" else 0)
+                    await market_data.fetch_funding(config, exchange, span, now))
 
     config, told = local.config(), []
     return (*asyncio.run(whole()), told)
@@ -45,13 +45,19 @@ def span(hours, market="um", end=START, symbol="BTCUSDT"):
 
 
 def test_only_what_is_missing_is_asked_for(local):
-    assert fetched(local, span(40))[:2] == (2400, 6)
+    assert fetched(local, span(40))[:2] == (2400, 5)
     pages = asked(local, "/fapi/v1/klines")
     assert pages == 3    # 16 hours of February, 24 of March, 1000 minutes a page
     assert fetched(local, span(40))[:2] == (0, 0)
     assert asked(local, "/fapi/v1/klines") == pages
     assert fetched(local, span(41))[0] == 60
     assert asked(local, "/fapi/v1/klines") == pages + 1
+    assert asked(local, "/fapi/v1/fundingRate") == 2    # the hour more holds the settlement at 8 o'clock
+
+
+def test_a_span_of_an_hour_knows_the_settlement_inside_of_it(local):
+    assert fetched(local, span(1))[1] == 1    # at its end
+    assert fetched(local, span(1, end=START - HOUR))[1] == 0
 
 
 @pytest.mark.parametrize("market", ["spot", "um"])

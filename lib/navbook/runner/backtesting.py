@@ -109,9 +109,9 @@ async def fetch(config: Settings, plan: Plan) -> Span:
     async with client.connect(config.environment, config.sandbox_url) as exchange:
         known = _last_snapshot(config)
         span = _span(config, plan, known or await exchange.synchronise())
-        spans = _spans(plan, span)
-        if any(market_data.lacking(config, each).len() for each in spans.values()):
-            await _fetch(config, exchange, list(spans.values()))
+        spans = list(_spans(plan, span).values())
+        if market_data.unsettled(config, span).len() or any(market_data.lacking(config, each).len() for each in spans):
+            await _fetch(config, exchange, spans)
     return span
 
 
@@ -123,8 +123,7 @@ async def _fetch(config: Settings, exchange: Exchange, spans: list[Span]) -> Non
     now = await exchange.synchronise()
     for span in spans:
         await market_data.fetch(config, exchange, span, now, partial(_tell, span))
-    if spans[0].market == "um":
-        await market_data.fetch_funding(config, exchange, spans[0], now)
+    await market_data.fetch_funding(config, exchange, spans[0], now)
 
 
 def _tell(span: Span, done: int, of: int) -> None:

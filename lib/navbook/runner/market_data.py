@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 import polars as pl
 
@@ -22,7 +21,7 @@ from navbook.settings import Settings
 from navbook.store import tables
 
 MINUTE = timedelta(minutes=1)
-SETTLES_EVERY = timedelta(hours=8)    # at the latest
+SETTLES_EVERY = timedelta(hours=8)    # at 0, 8 and 16 o'clock; some contracts more often
 PRICES = ("open", "high", "low", "close")
 Progress = Callable[[int, int], None]
 
@@ -90,18 +89,23 @@ async def fetch(config: Settings, exchange: Exchange, span: Span, now: datetime,
 
 
 async def fetch_funding(config: Settings, exchange: Exchange, span: Span, now: datetime) -> int:
-    """Add the settlements of `span` that the store lacks: where two are more than 8 hours apart.
+    """Add the settlements of `span` up to `now` that the store lacks; return how many. Raises `ExchangeError`."""
+    missing = unsettled(config, span)
+    missing = missing.filter(missing <= now)
+    if missing.is_empty():
+        return 0
+    first = max(span.first, missing[0] - SETTLES_EVERY) + MINUTE
+    found = await market_history.settlements(exchange, span.symbol, first, missing[-1], now)
+    return tables.append(config.location, schemas.FUNDING_RATES, found)
 
-    Returns how many came. Raises `ExchangeError`.
-    """
-    end = min(span.end, now)
-    known = [span.first - MINUTE, *funding(config, span)["time"], end]
-    added = 0
-    for before, after in pairwise(known):
-        if after - before > SETTLES_EVERY or before < span.first:
-            found = await market_history.settlements(exchange, span.symbol, before + MINUTE, after, now)
-            added += tables.append(config.location, schemas.FUNDING_RATES, found)
-    return added
+
+def unsettled(config: Settings, span: Span) -> pl.Series:
+    """When every contract settles after the first minute of `span`, as far as the store has no rate of it."""
+    if span.market != "um":
+        return pl.Series(dtype=schemas.TIME)
+    every = pl.datetime_range(span.first.replace(hour=0, minute=0), span.end, SETTLES_EVERY, time_unit="us",
+                              time_zone="UTC", eager=True)
+    return every.filter((every > span.first) & ~every.is_in(funding(config, span)["time"].implode()))
 
 
 def lacking(config: Settings, span: Span) -> pl.Series:
