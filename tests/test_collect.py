@@ -336,8 +336,9 @@ def test_deleting_the_derived_tables_and_rebuilding_gives_the_same_hashes(local)
         local.collect(hour(number))
     local.rebuild()
     location = local.config().location
-    before = {name: tables.stored_hash(location, schema) for name, schema in schemas.DERIVED.items()}
+    rebuilt = {name: schema for name, schema in schemas.DERIVED.items() if not name.startswith("backtest")}
+    before = {name: tables.stored_hash(location, schema) for name, schema in rebuilt.items()}
     shutil.rmtree(f"{location}/derived")
     local.rebuild()
-    assert {name: tables.stored_hash(location, schema) for name, schema in schemas.DERIVED.items()} == before
+    assert {name: tables.stored_hash(location, schema) for name, schema in rebuilt.items()} == before
     assert None not in before.values()
