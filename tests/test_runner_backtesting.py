@@ -15,7 +15,7 @@ from commands import SHARED, navbook, sentence
 from locals import START, local_exchange
 from navbook import schemas
 from navbook.errors import BracketInvalid, SettingsInvalid
-from navbook.runner import backtesting, candle_import
+from navbook.runner import backtesting, candle_import, commands
 from navbook.runner.backtesting import Plan
 from navbook.settings import NOTEBOOKS
 from stores import configured, table
@@ -189,3 +189,16 @@ def test_nothing_trades_in_the_outage_of_2023(tmp_path):
     still = [datetime(2023, 3, 24, *clock, tzinfo=UTC) for clock in ((12, 40), (13, 59))]
     assert trades.filter(pl.col("entry_time").is_between(*still) | pl.col("exit_time").is_between(*still)).is_empty()
     assert schemas.BACKTEST_TRADES.check(trades).height == row["trades"] + trades["exit_time"].null_count()
+
+
+def test_a_failed_backtest_keeps_no_page_from_being_published(tmp_path, monkeypatch):
+    ran = []
+
+    def failing(*_, **__):
+        raise SettingsInvalid("no candles")
+
+    monkeypatch.setattr(commands, "job", lambda config, name, *_, **__: ran.append(name))
+    monkeypatch.setattr(commands, "backtest", failing)
+    with pytest.raises(SettingsInvalid, match="no candles"):
+        commands.everything(configured(tmp_path), "all", print)
+    assert ran == ["collect", "benchmark", "publish"]
