@@ -139,8 +139,9 @@ def test_the_journal_replays_to_the_stored_values(demo):
     worst = rows(demo, """
         select max(abs(n.benchmark_value - u.value) / n.benchmark_value) as worst from nav_history n join (
             select n.account, n.time, sum(j.units_after * if(j.asset = 'BTC', n.btc_price, n.eth_price)) as value
-            from nav_history n join benchmark_journal j on j.account = n.account
-            and j.step = (select max(step) from benchmark_journal k where k.account = n.account and k.time <= n.time)
+            from nav_history n join benchmark_journal j on j.account = n.account and j.benchmark = 'own'
+            and j.step = (select max(step) from benchmark_journal k where k.account = n.account and k.benchmark = 'own'
+                              and k.time <= n.time)
             group by 1, 2) u using (account, time)""")
     assert worst[0]["worst"] < 1e-12
 
