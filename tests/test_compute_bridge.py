@@ -45,7 +45,7 @@ class Books:
         return nav
 
     def frames(self, order: random.Random | None = None) -> dict[str, pl.DataFrame]:
-        """The frames that `bridge` takes; all but the snapshots in an order of `order`."""
+        """The frames that `bridge` takes; all but snapshots and quotes in an order of `order`."""
         time = schemas.TIME
         rows = {"holdings": (self.holdings, schemas.HOLDINGS.columns),
                 "flows": (self.flows, {"time": time, "asset": pl.String, "quantity": QUANTITY, "value_usd": QUANTITY}),
@@ -56,7 +56,9 @@ class Books:
                     for name, (found, schema) in rows.items()}
         navs = pl.DataFrame(self.snapshots, schema={"time": time, "nav": QUANTITY}, orient="row")
         return {"navs": navs} | {name: pl.DataFrame(found, schema=schema, orient="row")
-                                 for name, (found, schema) in shuffled.items()}
+                                 for name, (found, schema) in shuffled.items()
+                                 } | {"quotes": pl.DataFrame(self.quotes, schema=rows["quotes"][1],
+                                                             orient="row").sort("asset", "time")}
 
     def bridge(self, *periods: tuple[str, datetime, datetime]) -> pl.DataFrame:
         return bridge.bridge("main", periods, **self.frames())

@@ -11,7 +11,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute import benchmark, bridge, cash_flows, fees, grading, manual, performance, valuation
-from navbook.compute.arrays import floats, series
+from navbook.compute.arrays import by_account, floats, series
 from navbook.compute.benchmark import Fold, Line, Rules
 from navbook.types import COUNTED, OWN_BENCHMARK
 
@@ -217,8 +217,8 @@ def _books(facts: Facts, navs: pl.DataFrame, flow_values: pl.DataFrame, market: 
     flows = cash_flows.judged(flow_values, market.pairs, market.stablecoins)
     known = facts.snapshots.group_by("account").agg(flows_until=pl.col("flows_until").max())
     graded = grading.graded(navs, flows.filter("unpriced"), known)
-    histories, moves = graded.partition_by("account", as_dict=True), flows.partition_by("account", as_dict=True)
-    return [book(account, histories.get((account,), graded.clear()), moves.get((account,), flows.clear()),
+    histories, moves = by_account(graded), by_account(flows)
+    return [book(account, histories.get(account, graded.clear()), moves.get(account, flows.clear()),
                  rules[account], market) for account in facts.accounts["account"].sort()]
 
 
@@ -237,11 +237,10 @@ def _bridges(books: Sequence[Book], holdings: pl.DataFrame, facts: Facts, market
     assets = {asset for frame in (holdings, facts.income, facts.rewards, *(book.flows for book in books))
               for asset in frame["asset"].unique()}
     quotes = valuation.quotes(assets, market.board, market.stablecoins)
-    parts = [(frame.clear(), frame.partition_by("account", as_dict=True))
-             for frame in (holdings, facts.income, facts.rewards)]
+    parts = [(frame.clear(), by_account(frame)) for frame in (holdings, facts.income, facts.rewards)]
     found = [schemas.BRIDGE.empty()]
     for book in books:
-        held, income, rewards = (of.get((book.name,), none) for none, of in parts)
+        held, income, rewards = (of.get(book.name, none) for none, of in parts)
         found.append(bridge.bridge(book.name, book.periods(), navs=book.navs.filter(book.counted).select("time", "nav"),
                                    holdings=held, flows=book.flows, income=income, rewards=rewards, quotes=quotes))
     return pl.concat(found)

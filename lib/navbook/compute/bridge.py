@@ -27,12 +27,12 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from navbook.compute import valuation
+from navbook.compute.arrays import FloatArray, IntArray, codes, floats, microseconds, series
 from navbook.schemas import BRIDGE, TIME
 from navbook.types import Wallet
 
-Floats = NDArray[np.float64]
 KINDS = {    # incomeType of GET /fapi/v1/income -> part
     "REALIZED_PNL": "realised_usd", "INSURANCE_CLEAR": "realised_usd", "DELIVERED_SETTELMENT": "realised_usd",
     "FUNDING_FEE": "funding_usd", "SPECIAL_FUNDING_FEE": "funding_usd",
@@ -56,15 +56,14 @@ def bridge(account: str, periods: Iterable[tuple[str, datetime, datetime]], *, n
     flows     [time, asset, quantity, value_usd]  counted flows, signed; those without a value are left out
     income    [time, kind, asset, amount]  INCOME of the account
     rewards   [time, asset, amount]  REWARDS of the account
-    quotes    [time, asset, price]  USD at the counted snapshots, once each, of all assets of flows, income and
-              rewards, and of those sold out since the snapshot before; without one a flow keeps its own value,
-              income and rewards count nowhere, and what was sold out its last price
+    quotes    [time, asset, price], by asset, then time: USD at the counted snapshots, once each, of all assets of
+              flows, income and rewards, and of those sold out since the snapshot before; without one a flow keeps
+              its own value, income and rewards count nowhere, and what was sold out its last price
     """
     if navs.is_empty():
         return BRIDGE.empty()
     times = navs.select("time").with_row_index("at")
-    held = holdings.join(times, on="time", maintain_order="left")
-    held = held if held["at"].is_sorted() else held.sort("at", maintain_order=True)
+    held = _at(holdings, navs["time"])
     changes = [_flowed(_seen(flows, times, quotes)), _earned(_seen(income, times, quotes)),
                _rewarded(_seen(rewards, times, quotes)), _worth(held, navs.height), _moved(held, times, quotes)]
     running = np.column_stack([_at_snapshots(part, changes, navs.height) for part in PARTS]).cumsum(axis=0)
@@ -78,9 +77,18 @@ def bridge(account: str, periods: Iterable[tuple[str, datetime, datetime]], *, n
     return BRIDGE.check(pl.DataFrame(rows, schema=BRIDGE.columns, orient="row"))
 
 
-def _last_at(times: pl.Series, moments: pl.Series) -> NDArray[np.int64]:
+def _at(rows: pl.DataFrame, times: pl.Series) -> pl.DataFrame:
+    """`rows` [time, …] by time, with the position of their time `at` in sorted `times`; without other times' rows."""
+    rows = rows if rows["time"].is_sorted() else rows.sort("time", maintain_order=True)
+    grid, wanted = microseconds(times), microseconds(rows["time"])
+    at = grid.searchsorted(wanted)
+    known = grid[np.minimum(at, len(grid) - 1)] == wanted
+    return rows.with_columns(at=pl.Series(at, dtype=pl.UInt32)).filter(pl.Series(known))
+
+
+def _last_at(times: pl.Series, moments: pl.Series) -> IntArray:
     """The position of the last of `times` at or before each of `moments`, else of the first."""
-    following = np.searchsorted(times.to_physical().to_numpy(), moments.to_physical().to_numpy(), side="right")
+    following = microseconds(times).searchsorted(microseconds(moments), side="right")
     return np.maximum(following - 1, 0)
 
 
@@ -90,7 +98,7 @@ def _adding_up(*start_parts_end: float) -> tuple[float, ...]:
     return (start, *parts, round(end - start - sum(parts), 2) + 0.0, end)
 
 
-def _at_snapshots(part: str, changes: Iterable[pl.DataFrame], snapshots: int) -> Floats:
+def _at_snapshots(part: str, changes: Iterable[pl.DataFrame], snapshots: int) -> FloatArray:
     """What came to `part` at each snapshot, of frames [at, parts …]; `at` is the snapshot's position."""
     sums = np.zeros(snapshots)
     for change in changes:
@@ -107,9 +115,8 @@ def _seen(rows: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.D
 
 
 def _quoted(rows: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
-    """`rows` [time, asset, …] with the `quote` of that time, or null. Few rows, many quotes: hence the first join."""
-    asked = quotes.join(rows, on=["time", "asset"], how="semi").select("time", "asset", quote="price")
-    return rows.join(asked, on=["time", "asset"], how="left")
+    """`rows` [time, asset, …] with the `quote` of that time, or null."""
+    return rows.with_columns(quote=quotes["price"].gather(valuation.quote_rows(rows, quotes)))
 
 
 def _flowed(flows: pl.DataFrame) -> pl.DataFrame:
@@ -138,13 +145,18 @@ def _worth(held: pl.DataFrame, snapshots: int) -> pl.DataFrame:
 
 def _moved(held: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
     """Minus the changes of quantity since the snapshot before, at the new price; of what is gone, at its quote."""
-    line = (held.filter(pl.col("wallet").is_in(BY_MARGIN).not_())
-            .with_columns(pl.col("at", "quantity").shift(1).over("wallet", "asset").name.prefix("last_"),
-                          next_at=pl.col("at").shift(-1).over("wallet", "asset")))
-    grown = pl.col("quantity") - pl.when(pl.col("last_at") + 1 == pl.col("at")).then("last_quantity").otherwise(0.0)
-    came = line.with_columns(grown=grown).filter(pl.col("grown") != 0)
-    gone = (line.filter(pl.col("next_at").is_null() | (pl.col("next_at") > pl.col("at") + 1))
-            .select("asset", "quantity", "price", at=pl.col("at") + 1).join(times, on="at"))
+    line = held.filter(pl.col("wallet").is_in(BY_MARGIN).not_())
+    lots = codes(line["wallet"]) * (1 << 32) + codes(line["asset"])
+    order = np.argsort(lots, kind="stable")    # each lot's rows together, by time
+    lots, at, quantity = lots[order], line["at"].to_numpy()[order].astype(np.int64), floats(line["quantity"])[order]
+    follows = (lots[1:] == lots[:-1]) & (at[1:] == at[:-1] + 1)
+    grown = quantity.copy()
+    grown[1:] -= np.where(follows, quantity[:-1], 0.0)
+    came = np.flatnonzero(grown)
+    left = np.flatnonzero(np.append(~follows, True)) if len(at) else came
+    gone = line[order[left]].select("asset", "quantity", "price", at=pl.Series(at[left] + 1, dtype=pl.UInt32)).join(
+        times, on="at")
     return pl.concat([
-        came.select("at", price_effect_usd=-pl.col("grown") * pl.col("price")),
-        _quoted(gone, quotes).select("at", price_effect_usd=pl.col("quantity") * pl.coalesce("quote", "price"))])
+        pl.DataFrame({"at": at[came], "price_effect_usd": series(-grown[came] * floats(line["price"])[order[came]])}),
+        _quoted(gone, quotes).select(pl.col("at").cast(pl.Int64),
+                                     price_effect_usd=pl.col("quantity") * pl.coalesce("quote", "price"))])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from navbook.compute.arrays import microseconds
@@ -78,6 +79,26 @@ def quotes(assets: Iterable[str], priced_at: pl.DataFrame, stablecoins: Collecti
     return pl.concat([empty, *frames])
 
 
+def quote_rows(wanted: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    """Which row of `known` quotes each of `wanted` [time, asset, …] at its very time; null where none does.
+
+    known  of `quotes`, or like it: [time, asset, …] by asset, then time
+
+    What a join would give, many times faster: rows come by the hundred thousand, assets by the dozen.
+    """
+    times, grid = microseconds(wanted["time"]), microseconds(known["time"])
+    runs = known["asset"].rle().struct.unnest()
+    asked = wanted["asset"].cast(pl.Enum(runs["value"]), strict=False).to_physical().fill_null(runs.height).to_numpy()
+    found = np.full(len(asked), -1)
+    start = 0
+    for asset, length in enumerate(runs["len"]):
+        rows, quoted = np.flatnonzero(asked == asset), grid[start:start + length]
+        at = quoted.searchsorted(times[rows])
+        found[rows] = np.where(quoted[np.minimum(at, length - 1)] == times[rows], start + at, -1)
+        start += length
+    return pl.Series(found).cast(pl.UInt32, strict=False)
+
+
 def priced(wanted: pl.DataFrame, prices: pl.DataFrame, stablecoins: Collection[str]) -> pl.DataFrame:
     """`wanted` [asset, time, …] with `price` (USD, null where no route has one) and `price_route`.
 
@@ -100,8 +121,9 @@ def holdings(balances: pl.DataFrame, prices: pl.DataFrame, cash_flows: pl.DataFr
     held = pl.concat([quantities.filter(pl.col("quantity") != 0), in_transit(cash_flows, balances, snapshots)])
     at_snapshots = board(prices) if "symbol" in prices.columns else prices
     known = quotes(held["asset"].unique(), at_snapshots, stablecoins)
-    valued = (held.join(known, on=["time", "asset"], how="left", maintain_order="left")
-              .with_columns(value_usd=pl.col("quantity") * pl.col("price")))
+    row = quote_rows(held, known)
+    valued = held.with_columns(price=known["price"].gather(row), price_route=known["price_route"].gather(row)
+                               ).with_columns(value_usd=pl.col("quantity") * pl.col("price"))
     return HOLDINGS.shaped(valued.select(list(HOLDINGS.columns)))
 
 

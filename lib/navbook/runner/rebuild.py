@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
+from functools import partial
 
 import polars as pl
 
@@ -14,13 +15,13 @@ from navbook.compute import benchmark, books, cash_flows, groups
 from navbook.compute.books import Facts, Kept, Market, Policy
 from navbook.errors import PriceMissing
 from navbook.runner import fees, restating
+from navbook.runner.workers import pool
 from navbook.settings import Benchmark, Rebalance, Settings
 from navbook.store import tables
 from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 500_000    # balances in a batch: what bounds the memory of a rebuild, however long the history
-AT_ONCE = 2               # batches
 SHARED = ("prices", "candles")
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 ONLY = {"candles": (cash_flows.TELLS_PRICE,)}    # of a table, where not all of it is wanted
@@ -74,28 +75,18 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
     Raises `PriceMissing` after everything that is known was written, when a benchmark could not be followed to the end.
     """
     known = tables.read(config.location, schemas.ACCOUNTS)["account"].sort().to_list()
-    size = _batch_size(config, len(known))
-    batches = [known[start:start + size] for start in range(0, len(known), size)]
-    shared = read_facts(config, as_of, accounts=[])
-    market = _market(shared, config)
+    market = _market(read_facts(config, as_of, accounts=[]), config)
+    batches = [partial(_batch, config, as_of, accounts, market) for accounts in _batches(config, known)]
     with ExitStack() as stack:
-        writers = {name: stack.enter_context(Rewrite(config.location, schema)) for name, schema in REBUILT.items()}
-
-        def written(kept: Kept) -> Kept:
-            for name, frame in kept.frames.items():
-                writers[name].add(frame)
-            return kept.without_frames()
-
-        def batch(accounts: Sequence[str]) -> Kept:
-            return written(_keep(read_facts(config, as_of, accounts, shared), market, config))
-
+        writers = _writers(stack, config)
         done = []
-        with ThreadPoolExecutor(AT_ONCE) as threads:    # polars computes outside the interpreter's lock
-            for kept in threads.map(batch, batches):
-                done.append(kept)
-                if progress:
-                    progress(len(done), len(batches))
-        done.append(written(_groups(config, done, market)))
+        for kept, written in _finished(stack, batches):
+            for name, table in written.items():
+                writers[name].adopt(table)
+            done.append(kept)
+            if progress:
+                progress(len(done), len(batches))
+        done.append(_write(_groups(config, done, market), writers))
         hashes = {name: writer.commit() for name, writer in writers.items()}
     hashes[schemas.RESTATEMENTS.name] = restating.write(config)
     if problems := [problem for kept in done for problem in kept.problems]:
@@ -103,6 +94,37 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
     return hashes
 
 
+Batch = tuple[Kept, dict[str, Rewrite]]
+
+
+def _finished(stack: ExitStack, batches: Sequence[Callable[[], Batch]]) -> Iterator[Batch]:
+    """What `batches` give, in their order: computed here, or where there are several, by a process for each core."""
+    if len(batches) < 2:
+        return (batch() for batch in batches)
+    workers = stack.enter_context(pool(min(len(batches), os.cpu_count() or 1)))
+    stack.callback(workers.shutdown, cancel_futures=True)    # after an error here the others need not begin
+    work = [workers.submit(batch) for batch in batches]
+    return (each.result() for each in work)
+
+
+def _batch(config: Settings, as_of: str, accounts: Sequence[str], market: Market) -> Batch:
+    """Write every derived row of `accounts`; nobody sees them before a commit."""
+    with ExitStack() as stack:
+        writers = _writers(stack, config)
+        return _write(_keep(read_facts(config, as_of, accounts, NO_PRICES), market, config), writers), writers
+
+
+def _writers(stack: ExitStack, config: Settings) -> dict[str, Rewrite]:
+    return {name: stack.enter_context(Rewrite(config.location, schema)) for name, schema in REBUILT.items()}
+
+
+def _write(kept: Kept, writers: Mapping[str, Rewrite]) -> Kept:
+    for name, frame in kept.frames.items():
+        writers[name].add(frame)
+    return kept.without_frames()
+
+
+NO_PRICES = Facts(**{each.name: schemas.FACTS[each.name].empty() for each in fields(Facts)})    # a `Market` has them
 REBUILT = {schema.name: schema for schema in (
     schemas.HOLDINGS, schemas.FLOW_VALUES, schemas.RECONCILIATION, schemas.NAV_HISTORY, schemas.BENCHMARK_VALUES,
     schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.BENCHMARK_CONFIGS,
@@ -137,7 +159,8 @@ def _groups(config: Settings, batches: Sequence[Kept], market: Market) -> Kept:
     return Kept.of(found, {"group_history": pl.concat(histories), **books.by_benchmark(found)}, moved.clear())
 
 
-def _batch_size(config: Settings, accounts: int) -> int:
-    """How many accounts are read at once."""
+def _batches(config: Settings, accounts: Sequence[str]) -> list[Sequence[str]]:
+    """The accounts that are read and computed together."""
     rows = tables.rows(config.location, schemas.BALANCES)
-    return max(1, accounts * ROWS_AT_ONCE // max(rows, 1)) if rows > ROWS_AT_ONCE else max(accounts, 1)
+    size = max(1, len(accounts) * ROWS_AT_ONCE // rows) if rows > ROWS_AT_ONCE else max(len(accounts), 1)
+    return [accounts[start:start + size] for start in range(0, len(accounts), size)]

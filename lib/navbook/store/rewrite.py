@@ -60,8 +60,15 @@ class Rewrite:
         found = digests(rows, self.schema.key[0])
         if twice := found.keys() & self.digests.keys():
             raise KeyRepeated(self.schema.name, self.schema.key[:1], min(twice))
-        self.digests.update(found)
         self._write(rows)
+        self.digests.update(found)
+
+    def adopt(self, other: Rewrite) -> None:
+        """Take over what `other`, of the same table, has written: by another process, say."""
+        if twice := other.digests.keys() & self.digests.keys():
+            raise KeyRepeated(self.schema.name, self.schema.key[:1], min(twice))
+        self.digests.update(other.digests)
+        self.files += other.files
 
     def commit(self, *, even_if_same: bool = False) -> str:
         """Make the rows added the whole table; return its content hash. A stored one with this hash stays,
