@@ -1,6 +1,6 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test audit lint bench clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -57,6 +57,9 @@ check: .venv/ready  ## What is wrong with the books, and what to do
 
 test: .venv/ready  ## All tests; offline, a few minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
+	@NAVBOOK_AUDIT_WORLDS=200 $(BIN)/python -m pytest -q -n 2 tests/test_compute_audit.py
 
 lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
