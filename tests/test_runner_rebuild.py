@@ -39,7 +39,7 @@ def one_account_at_once(monkeypatch):
 
 
 def files(config) -> set[Path]:
-    return {path for path in Path(config.location, "derived").rglob("*.parquet")}
+    return set(Path(config.location, "derived").rglob("*.parquet"))
 
 
 def test_batches_in_processes_give_the_same_tables(config, monkeypatch):

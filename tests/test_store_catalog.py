@@ -82,7 +82,6 @@ def facts(location: str) -> None:
 
 
 def test_every_view_shows_what_polars_reads(full):
-    fill(full)
     connection = catalog.connect(full)
     for schema in ALL:
         name = f"{schema.name}_table" if schema.name in catalog.FAMILIAR else schema.name
@@ -92,7 +91,6 @@ def test_every_view_shows_what_polars_reads(full):
 
 
 def test_every_table_is_a_lazy_frame(full):
-    fill(full)
     for schema in ALL:
         columns = list(schema.columns)
         shown = catalog.table(full, schema.name).select(columns).collect().sort(schema.key)
