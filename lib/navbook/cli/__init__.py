@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import answers, backtesting, candles, closing, export, fees, flows, upkeep
+from navbook.cli import answers, backtesting, candles, closing, export, fees, flows, logs, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 for family in (flows, fees, export, candles):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
 for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check):
+                upkeep.delete, upkeep.replay, upkeep.check, logs.logs):
     app.command()(command)
 
 
