@@ -48,9 +48,10 @@ def verify(name: Annotated[str, typer.Argument(help="A backup's name or folder, 
     from navbook import settings
     from navbook.runner import backups
     made, others = backups.verify(settings.load(config), name)
-    typer.echo(f"The backup of {made.time:%Y-%m-%d %H:%M:%S} UTC is whole: {len(made.digests)} tables restored aside with "
-               f"the same hashes, {len(made.hashes)} answers " + ("rebuilt the same." if not others else
-               f"rebuilt; newer than backed up, since facts came after them: {', '.join(others)}."))
+    answers = ("rebuilt the same." if not others else
+               f"rebuilt; newer than backed up, since facts came after them: {', '.join(others)}.")
+    typer.echo(f"The backup of {made.time:%Y-%m-%d %H:%M:%S} UTC is whole: {len(made.digests)} tables restored aside "
+               f"with the same hashes, {len(made.hashes)} answers {answers}")
 
 
 def restore(name: Annotated[str, typer.Argument(metavar="FROM", help="A backup's name or folder, or latest.")],

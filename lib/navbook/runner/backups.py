@@ -136,8 +136,8 @@ def _settings_of(made: Backup, store: Path) -> Settings:
     try:
         return Settings(**{**made.settings, "store": str(store), "runs": str(store / "runs")})    # type: ignore[arg-type]
     except ValidationError as problem:
-        raise BackupDamaged(f"The settings in the backup cannot be used by this navbook ({problem.error_count()} faults); "
-                            f"verify it with {made.code}.") from None
+        raise BackupDamaged(f"The settings in the backup cannot be used by this navbook ({problem.error_count()} "
+                            f"faults); verify it with {made.code}.") from None
 
 
 def _is_behind(location: str) -> bool:
@@ -161,7 +161,8 @@ def _check_files(source: Path, made: Backup) -> None:
 
 
 def _hashes(location: str) -> dict[str, str]:
-    return {name: digest for name, schema in schemas.DERIVED.items() if (digest := tables.stored_hash(location, schema))}
+    found = {name: tables.stored_hash(location, schema) for name, schema in schemas.DERIVED.items()}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _point_to(place: Path) -> None:
