@@ -62,15 +62,17 @@ def logger() -> BoundLogger:
 
 
 @contextmanager
-def session(config: Settings, category: str, account: str = "all", folder: Path | None = None) -> Iterator[BoundLogger]:
+def session(config: Settings, category: str, account: str = "all", folder: Path | None = None, *,
+            quiet: bool = False) -> Iterator[BoundLogger]:
     """Everything logged in the block goes to the store's log, and to `folder`/log.jsonl of a run.
 
     The outermost begins and ends with a line, which tells the duration and, of a failure, the reason. A session
-    inside another one adds its category and folder; a notebook's kernel joins the run that started it.
+    inside another one adds its category and folder; a notebook's kernel joins the run that started it. A `quiet`
+    one has no such lines.
     """
     import structlog
     joined = _log_of_our_run()
-    own = not _open and not joined
+    own = not (_open or joined or quiet)
     run = folder.name if folder else _open[-1] if _open else os.environ.get("NAVBOOK_RUN") or secrets.token_hex(4)
     files = [] if _open else [config.logs_folder / FILE, *joined]
     handlers = _added([*files, *([folder / "log.jsonl"] if folder else [])])
