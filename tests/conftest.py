@@ -14,17 +14,20 @@ settings.load_profile("calm")
 
 
 def pytest_configure(config):
+    os.environ["XDG_STATE_HOME"] = config.state_home = tempfile.mkdtemp(prefix="navbook-state-")
     config.hypothesis_home = tempfile.mkdtemp(prefix="navbook-hypothesis-")
     configuration.set_hypothesis_home_dir(config.hypothesis_home)
 
 
 def pytest_unconfigure(config):
     shutil.rmtree(config.hypothesis_home, ignore_errors=True)
+    shutil.rmtree(config.state_home, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
-    """Every test starts without settings of the machine, in an empty folder of its own."""
+    """Every test starts without settings of the machine, in an empty folder of its own, banned nowhere."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
     for name in list(os.environ):
         if name.startswith(("NAVBOOK_", "BINANCE_TESTNET_")) or name == "SESSION_SECRET":
             monkeypatch.delenv(name)

@@ -13,7 +13,7 @@ from binance.async_client import AsyncClient
 
 from exchanges import START, babbling, canned, keys_of, nobody, says, talk
 from navbook.errors import AnswerUnreadable, ExchangeError, ExchangeUnavailable, RequestRejected, SettingsInvalid
-from navbook.exchange import client, fetch, histories, wallets
+from navbook.exchange import budget, client, fetch, histories, wallets
 from navbook.exchange.histories import Past
 from navbook.exchange.reading import Reading
 from navbook.types import Environment
@@ -159,7 +159,7 @@ def test_429_waits_as_long_as_it_is_told(binance):
     assert len(binance.asked(TIME)) == 2
 
 
-@pytest.mark.parametrize(("status", "told"), [(429, client.LONGEST_WAIT_S + 1), (418, 120), (418, 1)])
+@pytest.mark.parametrize(("status", "told"), [(429, budget.LONGEST_WAIT_S + 1), (418, 120), (418, 1)])
 def test_a_ban_and_a_long_wait_end_the_run(binance, status, told):
     """418 comes from going on after a 429: every further request makes it longer."""
     binance.fault("/*", status=status, retry_after=told, count=9)

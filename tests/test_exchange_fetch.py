@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exchanges import START, by_path, canned, keys_of, says, talk
 from navbook.errors import AnswerUnreadable
-from navbook.exchange import client, paging, parse, values
+from navbook.exchange import budget, paging, parse, values
 from navbook.exchange.client import Answer
 from navbook.exchange.fetch import flows, wallets
 
@@ -156,8 +156,8 @@ def test_n10_daily_snapshots_of_the_last_month(binance):
 
 def test_what_weighs_much_on_an_account_is_asked_so_often_a_minute(binance, reader, monkeypatch):
     """Two at once, the third when the first is a (short) minute ago."""
-    monkeypatch.setattr(client, "A_MINUTE", {"GET /sapi/v1/capital/withdraw/history": 2})
-    monkeypatch.setattr(client, "MINUTE_S", 0.5)
+    monkeypatch.setattr(budget, "A_MINUTE", {"GET /sapi/v1/capital/withdraw/history": 2})
+    monkeypatch.setattr(budget, "MINUTE_S", 0.5)
     began = time.monotonic()
     binance.talk(lambda exchange: flows.withdrawals(exchange, START - timedelta(days=250), START), reader)
     assert len(binance.asked("/sapi/v1/capital/withdraw/history")) == 3

@@ -77,7 +77,7 @@ def test_a65_a_reset_leaves_no_row_of_the_account_and_a_copy_of_all(config):
     assert counts(config) == {}
     assert told_counts(said) == before
     assert table(config, "nav_history").filter(account="sub").equals(others)
-    (copy,) = Path(config.location).parent.glob("backups/*")
+    (copy,) = Path(config.location).parent.glob("backups/*_before-*")
     assert copy.name.endswith("_before-reset-main")
     assert tables.read(str(copy), schemas.NAV_HISTORY, account="main").height == 4
     grown(config, busy())

@@ -21,11 +21,13 @@ def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
     """A read-only DuckDB connection with a view for every table; connect again to see newer data."""
     from navbook import settings  # imported late: `import navbook` itself costs nothing
     from navbook.store import catalog
-    return catalog.connect(settings.load(config).location)
+    loaded = settings.load(config)
+    return catalog.connect(loaded.location, loaded.logs_folder)
 
 
 def table(name: str, config: Path | str | None = None) -> pl.LazyFrame:
     """A table of the store as a polars LazyFrame, the newest row of each fact."""
     from navbook import settings
     from navbook.store import catalog
-    return catalog.table(settings.load(config).location, name)
+    loaded = settings.load(config)
+    return catalog.table(loaded.location, name, loaded.logs_folder)

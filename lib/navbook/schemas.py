@@ -150,6 +150,15 @@ RUNS = fact("runs", ("run",), "every run of a job and how it ended",
             run=pl.String(), job=pl.String(), account=pl.String(), started_at=TIME, ended_at=TIME,
             status=pl.String(), reason=pl.String())
 
+CONFIG_HISTORY = fact("config_history", ("time", "key"), "what `navbook config` changed in navbook.toml, and who did",
+                      time=TIME, key=pl.String(), account=pl.String(),    # null: for all
+                      who=pl.String(), old=pl.String(), new=pl.String())  # null: not set; secrets are hidden
+# No Delta table: the view `logs` reads the JSON lines of the store's log as they are.
+LOGS = derived("logs", ("time",), "what every run did, line by line",
+               time=TIME, level=pl.String(), event=pl.String(), category=pl.String(), run=pl.String(),
+               account=pl.String(), operation=pl.String(), seconds=pl.Float64(), success=pl.Boolean(),
+               reason=pl.String())
+
 HOLDINGS = derived("holdings", ("account", "time", "wallet", "asset"),
                    "balances with their price; price and value_usd are null where nothing prices the asset",
                    account=pl.String(), time=TIME, wallet=pl.String(), asset=pl.String(),
@@ -282,7 +291,7 @@ BACKTEST_SWEEPS = derived("backtest_sweeps", ("name", "setting"),
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
     CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE,
-    RUNS)}
+    RUNS, CONFIG_HISTORY)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,

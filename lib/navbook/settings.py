@@ -36,6 +36,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from navbook import redaction
 from navbook.errors import SettingsInvalid
 from navbook.types import Environment
 
@@ -45,6 +46,8 @@ ANY_TESTNET_ACCOUNT = "BINANCE_TESTNET"    # the variables' beginning for accoun
 DEMO_BENCHMARKS = {    # beside the accounts' own, where no file says otherwise
     "hold": {"rebalance": "never"}, "bitcoin": {"weights": {"BTC": 1.0}, "rebalance": "never"},
     "ether": {"weights": {"ETH": 1.0}, "rebalance": "never"}, "cash": {"weights": {"USDT": 1.0}, "rebalance": "never"}}
+SECRET = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?|NAVBOOK_ALERTS_URLS(_FILE)?"
+                    r"|NAVBOOK_HEARTBEAT_URL", re.IGNORECASE)    # variables that no kernel and no log gets
 SET_BY_LOAD = frozenset({"base", "file"})
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
@@ -123,6 +126,30 @@ class Job(_Section):
     cron: str
 
 
+class Alerts(_Section):
+    """Where trouble is told, and how far NAV may be from the benchmark before it is one."""
+
+    urls: list[SecretStr] = []             # of apprise; those with a token: NAVBOOK_ALERTS_URLS, or …_FILE
+    nav_warning: float = Field(5_000, gt=0)      # USD, ahead or behind
+    nav_critical: float = Field(10_000, gt=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.nav_critical < self.nav_warning:
+            raise ValueError(f"nav_critical ({self.nav_critical:g}) is below nav_warning ({self.nav_warning:g})")
+        return self
+
+
+class Keep(_Section):
+    """How long what is no fact is kept."""
+
+    logs_days: int = Field(30, ge=1)
+    logs_rows: int = Field(100_000, ge=1)
+    runs_days: int = Field(90, ge=1)       # run folders
+    backups: int = Field(30, ge=1)         # but for those made before a deletion or an upgrade, which stay
+    versions_days: int = Field(90, ge=1)   # files of older table versions, which `navbook reproduce` reads
+
+
 class Keys(BaseModel):
     api_key: SecretStr        # prints as asterisks, in a saved notebook too
     api_secret: SecretStr
@@ -140,6 +167,10 @@ class Settings(BaseSettings):
     accounts: dict[AccountName, Account] = {}
     groups: dict[AccountName, Group] = {}
     fees: Fees = Fees()
+    alerts: Alerts = Alerts()
+    heartbeat_url: SecretStr | None = None            # asked after each success: a dead machine cannot alert
+    backups: str | None = None                        # a folder; none: backups, beside the environments of the store
+    keep: Keep = Keep()
     jobs: dict[str, Job] = {}
     trade: dict[str, dict[str, Any]] = {}
     stablecoins: tuple[str, ...] = STABLECOINS        # count 1 USD
@@ -183,6 +214,17 @@ class Settings(BaseSettings):
     @property
     def runs_folder(self) -> Path:
         return self._folder(self.runs)
+
+    @property
+    def logs_folder(self) -> Path:
+        """With the store's environment; of a store in a bucket, with the runs."""
+        return self.runs_folder / "logs" / self.environment if "://" in self.store else Path(self.location) / "logs"
+
+    @property
+    def backups_folder(self) -> Path:
+        if self.backups:
+            return self._folder(self.backups)
+        return (self.runs_folder if "://" in self.store else Path(self.location).parent) / "backups"
 
     def _folder(self, name: str) -> Path:
         return (self.base / Path(name).expanduser()).resolve()
@@ -307,6 +349,7 @@ def keys(account: str, environment: Environment, variables: Mapping[str, str] | 
     for prefix in prefixes:
         values = [_secret(f"{prefix}_{part}", variables) for part in ("API_KEY", "API_SECRET")]
         if all(values):
+            redaction.remember(*values)
             return Keys(api_key=SecretStr(values[0] or ""), api_secret=SecretStr(values[1] or ""))
     wanted = ", or ".join(f"{prefix}_API_KEY and {prefix}_API_SECRET" for prefix in prefixes)
     raise SettingsInvalid(f"No API key for account {account}: set {wanted} (or …_FILE).")
@@ -327,14 +370,40 @@ def _secret(variable: str, variables: Mapping[str, str]) -> str | None:
     return value or None
 
 
+def alert_urls(config: Settings, variables: Mapping[str, str] | None = None) -> list[str]:
+    """Where alerts go: `alerts.urls`, and those of NAVBOOK_ALERTS_URLS (or the file …_FILE), a blank between two."""
+    variables = os.environ if variables is None else variables
+    told = variables.get("NAVBOOK_ALERTS_URLS", "")
+    if not told and (name := variables.get("NAVBOOK_ALERTS_URLS_FILE")):
+        try:
+            told = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise SettingsInvalid(f"NAVBOOK_ALERTS_URLS_FILE names {name}, which cannot be read: {problem}.") from None
+    urls = [*(url.get_secret_value() for url in config.alerts.urls), *told.split()]
+    redaction.remember(*urls)
+    return urls
+
+
+def remember_secrets(variables: Mapping[str, str] | None = None) -> None:
+    """Hide from logs the values of all secret variables and files, those that nobody asked for yet, too."""
+    for name, value in (os.environ if variables is None else variables).items():
+        if not SECRET.fullmatch(name):
+            continue
+        if name.upper().endswith("_FILE"):
+            try:
+                value = Path(value).read_text(encoding="utf-8-sig")
+            except (OSError, UnicodeDecodeError):
+                continue    # told where the key is wanted
+        redaction.remember(*value.split())
+
+
 def without_secrets(variables: Mapping[str, str], keep_accounts: Iterable[str] = ()) -> dict[str, str]:
     """The environment of a child process that gets no keys but those of `keep_accounts`."""
     kept: set[str] = set()
     for account in keep_accounts:
         own = _key_variables(f"NAVBOOK_{variable_of(account)}")
         kept |= own if any(variables.get(name) for name in own) else _key_variables(ANY_TESTNET_ACCOUNT)
-    secret = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?", re.IGNORECASE)
-    return {name: value for name, value in variables.items() if name in kept or not secret.fullmatch(name)}
+    return {name: value for name, value in variables.items() if name in kept or not SECRET.fullmatch(name)}
 
 
 def _key_variables(prefix: str) -> set[str]:

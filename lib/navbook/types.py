@@ -13,6 +13,14 @@ class Environment(StrEnum):
     LIVE = "live"
 
 
+class Purpose(StrEnum):
+    """What requests are for: of one minute's weight the first may take most."""
+
+    TRADE = "trade"
+    COLLECT = "collect"
+    DOWNLOAD = "download"    # a market's past
+
+
 class Wallet(StrEnum):
     SPOT = "spot"
     FUNDING = "funding"

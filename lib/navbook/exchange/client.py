@@ -10,9 +10,9 @@ import asyncio
 import json
 import re
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,8 +25,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 from navbook.errors import AnswerUnreadable, ExchangeUnavailable, RequestRejected, SettingsInvalid
+from navbook.exchange.budget import LONGEST_WAIT_S, Budget, Turn
 from navbook.settings import Keys
-from navbook.types import Environment
+from navbook.types import Environment, Purpose
 
 NOWHERE = "https://not-in-this-environment.invalid"
 HOSTS = {    # api, sapi, fapi, dapi, papi
@@ -36,17 +37,14 @@ HOSTS = {    # api, sapi, fapi, dapi, papi
                           "https://demo-dapi.binance.com", NOWHERE),
 }
 BINANCES_OWN = re.compile(r"(^|\.)binance(future|ops)?\.[a-z]+$")    # no sandbox lives there
+BASE_OF = {"sapi": "MARGIN_API_URL", "fapi": "FUTURES_URL", "dapi": "FUTURES_COIN_URL", "papi": "PAPI_URL",
+           "futures": "FUTURES_DATA_URL"}
 TRIES = 3
 TIMEOUT_S = 10
-LONGEST_WAIT_S = 60    # a longer Retry-After ends the run instead of holding it
 NOTHING_HAPPENED = frozenset({-1000, -1001, -1003, -1008})
 NOBODY_KNOWS = frozenset({-1006, -1007})    # of a read: as good as no answer
 TIME = "GET /api/v3/time"
-# How often a minute a path may be asked: what weighs so much on an account (180 000 over the weight), and what a
-# backtest asks by the thousand, which leaves room for everything else.
-A_MINUTE = {"GET /sapi/v1/capital/withdraw/history": 10, "GET /sapi/v1/fiat/orders": 4,
-            "GET /api/v3/klines": 2500, "GET /fapi/v1/klines": 400, "GET /fapi/v1/fundingRate": 80}
-MINUTE_S = 60.0
+MOVED_MS = 60_000    # a sandbox so far from our clock has one of its own
 
 
 @dataclass(frozen=True)
@@ -101,10 +99,18 @@ class _Garbled(Exception):
     """A success that is not JSON: cut off on its way, or somebody else's page."""
 
 
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)    # of the request that this task has under way
+
+
 class _Wire(AsyncClient):    # type: ignore[misc]    # python-binance carries no types
     """AsyncClient that answers with `Answer`; amounts that came as numbers stay exact."""
 
+    budget: Budget
+
     async def _handle_response(self, response: aiohttp.ClientResponse) -> Answer:
+        if turn := _turn.get():
+            self.budget.answered(turn, response.status, response.headers)
+            _turn.set(None)
         if response.status // 100 != 2:
             refusal = await response.text(errors="replace")
             raise _Refused(response.status, refusal, response.headers.get("Retry-After", ""))
@@ -118,14 +124,15 @@ class _Wire(AsyncClient):    # type: ignore[misc]    # python-binance carries no
 class Exchange:
     """One key's way to one exchange; made by `connect`."""
 
-    def __init__(self, environment: Environment, sandbox_url: str | None, keys: Keys | None) -> None:
+    def __init__(self, environment: Environment, sandbox_url: str | None, keys: Keys | None,
+                 purpose: Purpose = Purpose.COLLECT) -> None:
         wire = type("Wire", (_Wire,), base_urls(environment, sandbox_url))    # never production by default
         key, secret = (keys.api_key.get_secret_value(), keys.api_secret.get_secret_value()) if keys else ("", "")
         self.environment = environment
         self.heard: Callable[[str, Answer], None] = lambda endpoint, answer: None    # told of every answer to `ask`
-        self.turns: dict[str, deque[float]] = {path: deque(maxlen=most) for path, most in A_MINUTE.items()}
         self.wire: AsyncClient = wire(key, secret, requests_params={"timeout": TIMEOUT_S,
                                                                     "allow_redirects": False})
+        self.wire.budget = Budget(key, purpose)
 
     async def ask(self, endpoint: str, call: Callable[..., Awaitable[Any]], **params: Any) -> Answer:
         """The answer to a read, tried again while nothing happened.
@@ -139,7 +146,9 @@ class Exchange:
         raise AssertionError("tenacity either returns or raises")
 
     async def _once(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
-        await self._turn(endpoint.partition("?")[0])
+        in_time = self.environment is not Environment.SANDBOX or abs(self.wire.timestamp_offset) < MOVED_MS
+        turn = await self.wire.budget.turn(endpoint, self._host(endpoint), in_time=in_time)
+        _turn.set(turn)
         try:
             answer: Answer = await call(**params)
             self.heard(endpoint, answer)
@@ -154,15 +163,15 @@ class Exchange:
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
             raise ExchangeUnavailable(endpoint, reason or type(problem).__name__) from None
+        finally:
+            if _turn.get() is turn:    # no answer came
+                self.wire.budget.answered(turn)
 
-    async def _turn(self, path: str) -> None:
-        """Wait where asking `path` once more this minute would break its limit."""
-        taken = self.turns.get(path)
-        if taken is None:
-            return
-        while len(taken) == taken.maxlen and (left := taken[0] + MINUTE_S - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-        taken.append(time.monotonic())
+    def _host(self, endpoint: str) -> str:
+        """Where `endpoint` ("GET /sapi/v1/…") is asked."""
+        product = endpoint.split(" ")[-1].split("/")[1]
+        address: str = getattr(self.wire, BASE_OF.get(product, "API_URL"))
+        return urlsplit(address).netloc
 
     def sapi(self, path: str) -> Callable[..., Awaitable[Any]]:
         """A signed GET below /sapi/v1 that python-binance has no method for."""
@@ -205,13 +214,14 @@ class Exchange:
 
 
 @asynccontextmanager
-async def connect(environment: Environment, sandbox_url: str | None = None,
-                  keys: Keys | None = None) -> AsyncIterator[Exchange]:
+async def connect(environment: Environment, sandbox_url: str | None = None, keys: Keys | None = None,
+                  purpose: Purpose = Purpose.COLLECT) -> AsyncIterator[Exchange]:
     """An `Exchange`, closed at the end of the block. Sends nothing by itself."""
-    exchange = Exchange(environment, sandbox_url, keys)
+    exchange = Exchange(environment, sandbox_url, keys, purpose)
     try:
         yield exchange
     finally:
+        exchange.wire.budget.close()
         await exchange.wire.close_connection()
         await asyncio.sleep(0)    # aiohttp closes its sockets in the loop's next turn
 

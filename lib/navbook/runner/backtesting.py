@@ -25,7 +25,7 @@ from navbook.runner import market_data, stores
 from navbook.runner.market_data import MINUTE, Span
 from navbook.settings import Settings
 from navbook.store import rewrite, tables
-from navbook.types import Environment, Intrabar
+from navbook.types import Environment, Intrabar, Purpose
 
 MARKETS = ("spot", "um")
 FIRST_LOOK = timedelta(days=30)    # of a plan that names no start
@@ -106,7 +106,7 @@ async def fetch(config: Settings, plan: Plan) -> Span:
     """
     if not asks_exchange(config):
         return _span(config, plan, _last_stored(config, plan))
-    async with client.connect(config.environment, config.sandbox_url) as exchange:
+    async with client.connect(config.environment, config.sandbox_url, purpose=Purpose.DOWNLOAD) as exchange:
         known = _last_snapshot(config)
         span = _span(config, plan, known or await exchange.synchronise())
         spans = list(_spans(plan, span).values())

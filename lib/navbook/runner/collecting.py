@@ -16,7 +16,7 @@ from navbook.errors import NavbookError, SettingsInvalid, SnapshotIncomplete
 from navbook.exchange import client, fetch, histories, parse, wallets
 from navbook.exchange.client import Exchange
 from navbook.exchange.reading import Reading, merged, wallet_states
-from navbook.runner import minutes
+from navbook.runner import logs, minutes
 from navbook.runner.harvest import Harvest
 from navbook.runner.known import Known
 from navbook.settings import Settings
@@ -44,12 +44,21 @@ class Collector:
             if isinstance(exchange, Exchange):
                 exchange.wire.timestamp_offset = self.public.wire.timestamp_offset
         self.tickers = parse.market.prices((await fetch.market.tickers(self.public)).payload, now)
-        readings = await asyncio.gather(*(self._account(name, now, flows, lookback) for name in self.names))
+        readings = await asyncio.gather(*(self._logged(name, now, flows, lookback) for name in self.names))
         for reading in readings:
             if reading.wallets.get(Wallet.SPOT) is WalletState.FAILED:
                 reading.forget()    # the key's uid is unknown: it may be another account's
         self._keep(harvest, [reading for reading in readings if self._is_the_same_account(reading, harvest)])
         return list(readings)
+
+    async def _logged(self, name: str, now: datetime, flows: bool, lookback: timedelta | None) -> Reading:
+        with logs.timed("account read", account=name) as told:
+            reading = await self._account(name, now, flows, lookback)
+            failed = sorted(wallet for wallet, state in reading.wallets.items() if state is WalletState.FAILED)
+            told |= {"success": not failed and not reading.told, "wallets_failed": failed,
+                     "answers": len(reading.answers), "flows": reading.frame(schemas.CASH_FLOWS).height,
+                     "reason": " ".join(reading.told) or None}
+        return reading
 
     async def _account(self, name: str, now: datetime, flows: bool, lookback: timedelta | None) -> Reading:
         reading, exchange = Reading(name, now), self.exchanges[name]
@@ -170,11 +179,14 @@ async def collect(config: Settings, account: str = "all", lookback: timedelta | 
 
     Raises `SnapshotIncomplete` after everything that is known was stored, `ExchangeError` when nothing is.
     """
-    harvest = await _harvest(config, account, lookback)
-    rows = harvest.store(config)
-    if harvest.problems:
-        raise SnapshotIncomplete(" ".join(harvest.problems))
-    return rows
+    with logs.session(config, "collect", account):
+        harvest = await _harvest(config, account, lookback)
+        with logs.timed("facts stored") as told:
+            rows = harvest.store(config)
+            told["rows"] = rows
+        if harvest.problems:
+            raise SnapshotIncomplete(" ".join(harvest.problems))
+        return rows
 
 
 async def _harvest(config: Settings, account: str, lookback: timedelta | None) -> Harvest:

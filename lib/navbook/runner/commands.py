@@ -12,7 +12,7 @@ from typing import Any
 
 from navbook import schemas, settings
 from navbook.errors import JobFailed, NavbookError, SettingsInvalid
-from navbook.runner import jobs, locks, sandbox, stores
+from navbook.runner import alerts, jobs, locks, log_files, logs, sandbox, stores, watching
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -66,10 +66,16 @@ def everything(config: Settings, account: str, told: Told, *, in_process: bool =
 def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
          parameters: dict[str, Any]) -> None:
     where = ""
-    if in_process:
-        _in_process(config, name, account, parameters)
-    else:
-        where = f" Run: {jobs.run(config, name, account, **parameters)}"
+    try:
+        with alerts.watched(config, name):
+            if in_process:
+                with logs.session(config, name, account):
+                    _in_process(config, name, account, parameters)
+            else:
+                where = f" Run: {jobs.run(config, name, account, **parameters)}"
+    finally:
+        watching.look(config, name)
+        log_files.keep_house(config)
     told(f"{name}: {_summary(config, name, account, parameters)}{where}")
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import navbook
-from navbook import schemas, settings
+from navbook import redaction, schemas, settings
 from navbook.errors import JobFailed
-from navbook.runner import kernels
+from navbook.runner import kernels, logs
 from navbook.runner.files import write_whole
 from navbook.settings import NOTEBOOKS, Settings
 from navbook.store import tables
@@ -71,28 +71,36 @@ def run(config: Settings, job: str, account: str = "all", **parameters: Any) -> 
                     packages={name: metadata.version(name) for name in PACKAGES},
                     tables_read=tables.versions(config.location))
     record.write(folder)
+    with logs.session(config, job, account, folder):
+        _execute(config, record, folder, started)
+    return folder
+
+
+def _execute(config: Settings, record: Record, folder: Path, started: datetime) -> None:
     try:
-        with kernels.kernel(kernel_environment(config, record, folder), config.base, AHEAD[job]) as manager:
+        with kernels.kernel(kernel_environment(config, record, folder), config.base, AHEAD[record.job]) as manager:
             from navbook.publish import render  # noqa: F401  (`_end` needs it; here the kernel starts meanwhile)
-            kernels.execute(manager, NOTEBOOKS / f"{job}.ipynb", folder / "notebook.ipynb", given)
+            kernels.execute(manager, NOTEBOOKS / f"{record.job}.ipynb", folder / "notebook.ipynb", record.parameters)
         record.status = "ok"
     except kernels.CellFailed as failure:
-        record.reason, record.failing_cell = str(failure), failure.cell
-        raise JobFailed(f"{job} failed: {failure} See {folder}.") from None
+        record.reason, record.failing_cell = redaction.cleaned(str(failure)), failure.cell
+        raise JobFailed(f"{record.job} failed: {record.reason} See {folder}.") from None
     except BaseException as trouble:
-        record.reason = str(trouble) or type(trouble).__name__
+        record.reason = redaction.cleaned(str(trouble)) or type(trouble).__name__
         raise
     finally:
         _end(config, record, folder, started)
-    return folder
 
 
 def _end(config: Settings, record: Record, folder: Path, started: datetime) -> None:
     ended = datetime.now(UTC)
     record.status, record.ended_at = "ok" if record.status == "ok" else "failed", ended.isoformat()
     record.seconds = round((ended - started).total_seconds(), 3)
-    if (folder / "notebook.ipynb").exists():
+    if (executed := folder / "notebook.ipynb").exists():
         from navbook.publish import render
+        text = executed.read_text(encoding="utf-8")
+        if (clean := redaction.without_known(text)) != text:    # an output or a traceback told a key
+            write_whole(executed, clean)
         write_whole(folder / "page.html", render.page(folder / "notebook.ipynb", record.reason))
     now = tables.versions(config.location)
     record.tables_written = {name: version for name, version in now.items()
@@ -100,7 +108,6 @@ def _end(config: Settings, record: Record, folder: Path, started: datetime) -> N
     record.hashes = {name: digest for name, schema in schemas.DERIVED.items()
                      if (digest := tables.stored_hash(config.location, schema))}
     record.write(folder)
-    log(folder, "run ended", status=record.status, reason=record.reason, seconds=record.seconds)
     tables.append(config.location, schemas.RUNS, schemas.RUNS.rows([(
         record.run, record.job, record.account, started, ended, record.status, record.reason, ended)]))
 
@@ -113,13 +120,6 @@ def kernel_environment(config: Settings, record: Record, folder: Path) -> dict[s
         variables[tables.PINS] = json.dumps({name: version for name, version in record.tables_read.items()
                                              if name in schemas.FACTS})    # what it writes, it reads as written
     return variables
-
-
-def log(folder: Path, event: str, **fields: Any) -> None:
-    """One JSON object as a line of the run's log."""
-    line = {"time": datetime.now(UTC).isoformat(), "level": "info", "event": event, "run": folder.name, **fields}
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(line) + "\n")
 
 
 def code_version() -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from navbook import schemas
+from navbook import redaction, schemas
 from navbook.errors import JobFailed
 from navbook.publish import render
 from navbook.runner import kernels
@@ -51,6 +52,18 @@ def _page(config: Settings, manager: KernelManager, dashboard: str, name: str, p
         kernels.forget(manager)
     except kernels.CellFailed as failure:
         raise JobFailed(f"the page {name} could not be made: {failure}") from None
+    if redaction.holds_secret(_told(executed)):
+        raise JobFailed(f"the page {name} was not published: an output of it holds what looks like a key or a "
+                        f"signature; find it in {NOTEBOOKS / 'dashboards' / dashboard}.ipynb, and replace the key.")
     write_whole(place / f"{name}.html", render.page(executed))
     write_whole(place / f"{name}.ipynb", executed.read_text(encoding="utf-8"))
     return place / f"{name}.html"
+
+
+def _told(notebook: Path) -> str:
+    """The outputs of an executed notebook as text, without pictures."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    shown = [text for output in outputs for kind, text in output.get("data", {}).items()
+             if not kind.startswith("image/")]
+    return json.dumps([shown, [{**output, "data": None} for output in outputs]], ensure_ascii=False)

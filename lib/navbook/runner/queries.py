@@ -31,7 +31,7 @@ class QueryFailed(NavbookError):
 def sql(config: Settings, query: str, form: str) -> str:
     """The rows of `query` as text: table, csv or json. Raises `QueryFailed` with DuckDB's own words."""
     try:
-        answer = catalog.connect(config.location).sql(query)
+        answer = catalog.connect(config.location, config.logs_folder).sql(query)
         nested = [] if answer is None or form != "json" else _nested(answer)
         frame = pl.DataFrame() if answer is None else _frame(answer, nested)
     except (duckdb.Error, pl.exceptions.PolarsError) as problem:

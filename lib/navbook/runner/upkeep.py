@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 
 from navbook import schemas
 from navbook.errors import SettingsInvalid
-from navbook.runner import locks, rebuild, stores
+from navbook.runner import backups, locks, rebuild, stores
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
 from navbook.store import tables, upkeep
@@ -62,21 +61,13 @@ def replay(config: Settings, until: str, told: Told) -> None:
         _rebuilt(config, told, _hashes(config), until)
 
 
-def backup(config: Settings, why: str) -> Path:
-    """A verified copy of the whole store, named after the moment and `why`; beside the store, or with the runs."""
-    root = config.runs_folder if "://" in config.location else Path(config.location).parent
-    place = root / "backups" / f"{config.environment}_{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}_before-{why}"
-    upkeep.copy(config.location, place)
-    return place
-
-
 def _taken_out(config: Settings, chosen: Chosen, told: Told, asked: Asked, account: str, why: str) -> None:
     if not chosen:
         return
     asked(account)
     before = _hashes(config)
     if any(name in schemas.FACTS for name in chosen):
-        told(f"Copied the store as it was to {backup(config, why)}.")
+        told(f"Copied the store as it was to {backups.create(config, why)}.")
     gone = {name: upkeep.delete(config.location, schemas.TABLES[name], keys) for name, keys in chosen.items()}
     told(f"Deleted {_rows(sum(gone.values()))}: {', '.join(f'{name} {number}' for name, number in gone.items())}.")
     _rebuilt(config, told, before)

@@ -37,23 +37,27 @@ FAMILIAR = {
 }
 
 
-def connect(location: str) -> duckdb.DuckDBPyConnection:
-    """A connection with one view per table of the store at `location`. Times are UTC."""
+def connect(location: str, logs: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection with one view per table of the store at `location`. Times are UTC.
+
+    logs  the folder of the store's log; none: the view `logs` is empty
+    """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for schema in schemas.TABLES.values():
         _add_view(connection, location, schema)
+    connection.execute(f'CREATE VIEW logs AS {_select_logs(sorted(logs.glob("*.jsonl")) if logs else [])}')
     _add_familiar(connection)
     return connection
 
 
-def table(location: str, name: str) -> pl.LazyFrame:
+def table(location: str, name: str, logs: Path | None = None) -> pl.LazyFrame:
     """The table or view `name`. Raises `KeyError` with the known names."""
-    if name in FAMILIAR:
-        rows: pl.DataFrame = connect(location).sql(f'FROM "{name}"').pl()
+    if name in FAMILIAR or name == schemas.LOGS.name:
+        rows: pl.DataFrame = connect(location, logs).sql(f'FROM "{name}"').pl()
         return rows.lazy()
     if name not in schemas.TABLES:
-        known = sorted({*schemas.TABLES, *FAMILIAR})
+        known = sorted({*schemas.TABLES, *FAMILIAR, schemas.LOGS.name})
         raise KeyError(f"there is no table {name}; there are {', '.join(known)}")
     return tables.scan(location, schemas.TABLES[name])
 
@@ -104,6 +108,16 @@ def _select(schema: FrameSchema, files: list[str]) -> str:
         return rows
     key = ", ".join(f'"{column}"' for column in schema.key)
     return f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY seen_at DESC) = 1"
+
+
+def _select_logs(files: list[Path]) -> str:
+    """The lines of the log as rows, without those that a full disk tore."""
+    if not files:
+        return f"SELECT {_nulls(schemas.LOGS)} WHERE false"
+    listed = ", ".join(f"'{_quoted(str(file))}'" for file in files)
+    columns = ", ".join(f"{name}: '{_sql_type(dtype)}'" for name, dtype in schemas.LOGS.columns.items())
+    return (f"FROM read_json([{listed}], format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}}) "
+            "WHERE time IS NOT NULL")
 
 
 def _told_when_used(schema: FrameSchema, problem: str) -> str:

@@ -22,6 +22,8 @@ from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
 from navbook.store import tables
 
+LOOKS = 50    # for a moment at which nobody writes
+
 
 def time_column(schema: FrameSchema) -> str | None:
     """What places a row of this table in time: its time, or the end of its period; None: nothing does."""
@@ -62,7 +64,7 @@ def delete(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
 
 
 def copy(location: str, to: Path) -> dict[str, str]:
-    """Copy every table, at its newest version, to the new folder `to`; return the digest of each.
+    """Copy every table, as it is at one moment, to the new folder `to`; return the digest of each.
 
     The copy is a store of its own: its location is `to`. It is read back and compared before it appears
     under its name, so that it is there whole or not at all. Raises `StoreUnusable`, and `StoreMismatch`
@@ -71,7 +73,7 @@ def copy(location: str, to: Path) -> dict[str, str]:
     if to.exists():
         raise StoreUnusable(str(to), "it is there already")
     beside = to.with_name(f".{to.name}.{os.getpid()}")
-    versions = tables.versions(location)
+    versions = of_one_moment(location)
     try:
         beside.mkdir(parents=True)
         for name, version in versions.items():
@@ -85,6 +87,19 @@ def copy(location: str, to: Path) -> dict[str, str]:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return written
+
+
+def of_one_moment(location: str) -> dict[str, int]:
+    """The version of every table at one moment: nothing was written between two looks.
+
+    Under endless writes the last look is as good: it takes snapshots before what they are made of.
+    """
+    before = tables.versions(location)
+    for _ in range(LOOKS):
+        if (now := tables.versions(location)) == before:
+            break
+        before = now
+    return before
 
 
 def digests(location: str, versions: dict[str, int]) -> dict[str, str]:

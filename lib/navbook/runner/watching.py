@@ -1,0 +1,96 @@
+"""What is worth an alert in the books: snapshots that are incomplete, a net asset value far from its benchmark,
+slots that were missed; and the week in one sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from navbook import schemas
+from navbook.errors import NavbookError
+from navbook.publish import words
+from navbook.runner import alerts
+from navbook.runner.alerts import Level
+from navbook.settings import Settings
+from navbook.store import tables
+from navbook.types import Grade
+
+WEEK = timedelta(days=7)
+UNREADABLE = "books unreadable"    # the cause
+
+
+def look(config: Settings, job: str) -> None:
+    """What the books say after a run of `job`, as alerts that begin or end."""
+    checks = {"collect": incomplete_snapshots, "benchmark": nav_differences}
+    try:
+        if job in checks:
+            checks[job](config)
+    except NavbookError as problem:
+        alerts.trouble(config, UNREADABLE, str(problem), Level.CRITICAL)
+    else:
+        alerts.over(config, UNREADABLE, "The books can be read again.")
+
+
+def incomplete_snapshots(config: Settings) -> None:
+    """An alert for each account whose newest snapshot is incomplete."""
+    for row in _newest(tables.read(config.location, schemas.SNAPSHOTS)):
+        cause = f"{row['account']} incomplete"
+        if row["grade"] == Grade.INCOMPLETE:
+            alerts.trouble(config, cause, f"The snapshot of {row['account']} at {row['time']:%Y-%m-%d %H:%M} UTC is "
+                                          f"incomplete: {row['reason']}.")
+        else:
+            alerts.over(config, cause, f"The snapshots of {row['account']} are {row['grade']} again.")
+
+
+def nav_differences(config: Settings) -> None:
+    """An alert for each account whose NAV is `alerts.nav_warning` or more from its benchmark, ahead or behind."""
+    history = tables.read(config.location, schemas.NAV_HISTORY).drop_nulls(["nav", "benchmark_value"])
+    for row in _newest(history):
+        cause, apart = f"{row['account']} nav difference", row["nav"] - row["benchmark_value"]
+        side = "ahead of" if apart > 0 else "behind"
+        said = (f"{row['account']} is {words.dollars(abs(apart))} {side} its benchmark: {words.dollars(row['nav'])} "
+                f"against {words.dollars(row['benchmark_value'])}.")
+        if abs(apart) >= config.alerts.nav_critical:
+            alerts.trouble(config, cause, said, Level.CRITICAL)
+        elif abs(apart) >= config.alerts.nav_warning:
+            alerts.trouble(config, cause, said)
+        else:
+            alerts.over(config, cause, said)
+
+
+def missed_slots(config: Settings, slots: pl.DataFrame) -> None:
+    """An alert for each job whose newest slot was not served.
+
+    slots  [job, time, fate, reason]; fate is ran, caught_up, skipped or failed
+    """
+    for row in _newest(slots, "job"):
+        cause, at = f"{row['job']} missed", f"{row['time']:%Y-%m-%d %H:%M} UTC"
+        if row["fate"] in ("skipped", "failed"):
+            said = row["reason"] or "no reason known"
+            alerts.trouble(config, cause, f"{row['job']} of {at} was {row['fate']}: {said}.")
+        else:
+            alerts.over(config, cause, f"{row['job']} runs again: its slot of {at} was served.")
+
+
+def digest(config: Settings, now: datetime) -> str:
+    """The week in one sentence: each account beside its benchmark, how many runs failed, what is open."""
+    performance = tables.read(config.location, schemas.PERFORMANCE).filter(
+        pl.col("period") == "1w", pl.col("benchmark") == "own", pl.col("account").is_in(list(_accounts(config))))
+    figures = [f"{row['account']} {words.percent(row['twr'])} against {words.percent(row['benchmark_twr'])} "
+               f"({words.dollars(row['nav_to'])})" for row in performance.sort("account").iter_rows(named=True)]
+    runs = tables.read(config.location, schemas.RUNS).filter(pl.col("started_at") > now - WEEK)
+    failed = runs.filter(pl.col("status") != "ok").height
+    wrong = alerts.opened(config)
+    return (f"The week to {now:%Y-%m-%d}: {', '.join(figures) or 'no figures yet'}; "
+            f"{words.count(runs.height, 'run').lower()}, {failed} of them failed; "
+            + (f"open: {', '.join(sorted(wrong))}." if wrong else "nothing is open."))
+
+
+def _accounts(config: Settings) -> list[str]:
+    return list(config.accounts) or tables.read(config.location, schemas.ACCOUNTS)["account"].to_list()
+
+
+def _newest(rows: pl.DataFrame, of: str = "account") -> list[dict[str, Any]]:
+    return rows.sort("time").group_by(of, maintain_order=True).last().sort(of).to_dicts()
