@@ -1,6 +1,6 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test audit lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql check test audit lint bench clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -39,6 +39,9 @@ publish: .venv/ready  ## Execute the dashboards
 
 all: .venv/ready  ## collect, benchmark, backtest and publish
 	@$(BIN)/navbook all
+
+schedule: .venv/ready  ## The jobs of navbook.toml, each at its due times
+	@$(BIN)/navbook schedule
 
 dashboards: .venv/ready  ## Serve the published pages on this machine
 	@$(BIN)/navbook dashboards

@@ -15,7 +15,7 @@ import pytest
 
 from commands import CHECKOUT
 from navbook import schemas
-from navbook.settings import Account, Benchmark, Fees, Group, Settings
+from navbook.settings import Account, Benchmark, Fees, Group, Job, Settings
 from navbook.store import catalog
 
 LIB = CHECKOUT / "lib"
@@ -85,6 +85,7 @@ def test_every_setting_is_described():
     settings = [name for name in Settings.model_fields if name not in ("base", "file", "benchmark", "accounts", "groups", "fees")]
     nested = [f"benchmark.{name}" for name in Benchmark.model_fields]
     nested += [f"accounts.NAME.{name}" for name in Account.model_fields]
+    nested += [f"jobs.NAME.{name}" for name in Job.model_fields]
     nested += [f"groups.NAME.{name}" for name in Group.model_fields] + [f"fees.{name}" for name in Fees.model_fields]
     assert [name for name in settings + nested if f"`{name}`" not in README] == []
 

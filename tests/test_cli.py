@@ -231,10 +231,10 @@ def test_jobs_that_talk_to_no_exchange_get_no_key(local, tmp_path, monkeypatch):
     from navbook.runner import jobs
     for name, value in {**REAL_KEYS, "SESSION_SECRET": "s3cret"}.items():
         monkeypatch.setenv(name, value)
-    record = jobs.Record(run="r", job="benchmark", account="all", environment="sandbox", status="running",
+    record = jobs.Record(run="r", job="j", notebook="benchmark", account="all", environment="sandbox", store="", status="running",
                          started_at="", parameters={}, code="", packages={}, tables_read={})
     assert not {"s3cret", *REAL_KEYS.values()} & set(jobs.kernel_environment(local.config(), record, tmp_path).values())
-    record.job = "collect"
+    record.notebook = "collect"
     given = jobs.kernel_environment(local.config(), record, tmp_path)
     assert given["NAVBOOK_MAIN_API_KEY"] == REAL_KEYS["NAVBOOK_MAIN_API_KEY"]
     assert "SESSION_SECRET" not in given

@@ -3,7 +3,7 @@
     NavbookError
     |-- SettingsInvalid, StoreMismatch, UnknownParameter,
     |   BracketInvalid                                     correct the input, rerun
-    |-- StoreUnusable                                      mend the disk or the folder, rerun
+    |-- StoreUnusable, FolderUnusable                      mend the disk or the folder, rerun
     |-- SchemaMismatch, KeyRepeated, PriceMissing,
     |   CandlesInvalid, FundingInvalid                     correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
@@ -43,6 +43,14 @@ class StoreUnusable(NavbookError):
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place} cannot be written: {' '.join(reason.split())}. Nothing of this table was stored; "
                          "check that the folder exists, may be written and has room, then run again.")
+
+
+class FolderUnusable(NavbookError):
+    """A file could not be written; what was there before still is."""
+
+    def __init__(self, place: object, problem: OSError) -> None:
+        super().__init__(f"{place} cannot be written: {problem.strerror or problem}; check that the folder exists, may "
+                         "be written and has room, then run again.")
 
 
 class UnknownParameter(NavbookError):

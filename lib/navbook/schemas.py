@@ -148,7 +148,11 @@ FUNDING_RATES = fact("funding_rates", ("market", "symbol", "time"),
                      rate=AMOUNT, mark_price=AMOUNT)                       # null where it is not told
 RUNS = fact("runs", ("run",), "every run of a job and how it ended",
             run=pl.String(), job=pl.String(), account=pl.String(), started_at=TIME, ended_at=TIME,
-            status=pl.String(), reason=pl.String())
+            status=pl.String(), reason=pl.String())    # types.RunStatus
+SLOTS = fact("slots", ("job", "time"), "what became of every time at which a job was due",
+             job=pl.String(), time=TIME, fate=pl.String(),    # types.Fate
+             reason=pl.String(),                              # why, where it did not simply run
+             run=pl.String())                                 # that served it, or caught it up
 
 CONFIG_HISTORY = fact("config_history", ("time", "key"), "what `navbook config` changed in navbook.toml, and who did",
                       time=TIME, key=pl.String(), account=pl.String(),    # null: for all
@@ -291,7 +295,7 @@ BACKTEST_SWEEPS = derived("backtest_sweeps", ("name", "setting"),
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
     CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE,
-    RUNS, CONFIG_HISTORY)}
+    RUNS, SLOTS, CONFIG_HISTORY)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     SecretStr,
@@ -38,6 +37,7 @@ from pydantic_settings import (
 
 from navbook import redaction
 from navbook.errors import SettingsInvalid
+from navbook.job import OURS, Job, JobName, Section
 from navbook.types import Environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -69,11 +69,7 @@ AccountName = Annotated[str, AfterValidator(_account_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Rebalance(_Section):
+class Rebalance(Section):
     """When a benchmark goes back to its weights. UTC."""
 
     weekday: int = Field(0, ge=0, le=6)    # 0 = Monday
@@ -88,8 +84,8 @@ When = Annotated[Annotated[Rebalance, Tag("table")] | Annotated[Literal["never"]
                  Discriminator(_kind_of_rebalance)]
 
 
-class Benchmark(_Section):
-    weights: dict[str, float] = {"BTC": 0.5, "ETH": 0.5}
+class Benchmark(Section):
+    weights: dict[str, float] = Field({"BTC": 0.5, "ETH": 0.5})
     rebalance: When = Rebalance()
     withdrawal: Literal["benchmark", "share"] = "benchmark"    # what a withdrawal is a fraction of
 
@@ -103,18 +99,18 @@ class Benchmark(_Section):
         return weights
 
 
-class Account(_Section):
+class Account(Section):
     master: str | None = None              # the account that this one is a sub-account of
     benchmark: Benchmark | None = None     # none: the common one
     fee_rate: float = Field(0.0, ge=0, le=1)
 
 
-class Group(_Section):
+class Group(Section):
     accounts: list[str] = Field(min_length=1)
     benchmark: Benchmark | None = None     # none: the common one
 
 
-class Fees(_Section):
+class Fees(Section):
     """When performance fees fall due. UTC."""
 
     every: Literal["month", "day", "hour"] = "month"
@@ -122,14 +118,10 @@ class Fees(_Section):
     hour: int = Field(0, ge=0, le=23)
 
 
-class Job(_Section):
-    cron: str
-
-
-class Alerts(_Section):
+class Alerts(Section):
     """Where trouble is told, and how far NAV may be from the benchmark before it is one."""
 
-    urls: list[SecretStr] = []             # of apprise; those with a token: NAVBOOK_ALERTS_URLS, or …_FILE
+    urls: tuple[SecretStr, ...] = ()             # of apprise; those with a token: NAVBOOK_ALERTS_URLS, or …_FILE
     nav_warning: float = Field(5_000, gt=0)      # USD, ahead or behind
     nav_critical: float = Field(10_000, gt=0)
 
@@ -140,7 +132,7 @@ class Alerts(_Section):
         return self
 
 
-class Keep(_Section):
+class Keep(Section):
     """How long what is no fact is kept."""
 
     logs_days: int = Field(30, ge=1)
@@ -171,7 +163,7 @@ class Settings(BaseSettings):
     heartbeat_url: SecretStr | None = None            # asked after each success: a dead machine cannot alert
     backups: str | None = None                        # a folder; none: backups, beside the environments of the store
     keep: Keep = Keep()
-    jobs: dict[str, Job] = {}
+    jobs: dict[JobName, Job] = {}
     trade: dict[str, dict[str, Any]] = {}
     stablecoins: tuple[str, ...] = STABLECOINS        # count 1 USD
     tolerance: float = Field(0.005, ge=0, lt=1)       # of NAV against the exchange's own total
@@ -203,6 +195,15 @@ class Settings(BaseSettings):
         variables = [variable_of(name) for name in self.accounts]
         if twins := {variable for variable in variables if variables.count(variable) > 1}:
             raise ValueError(f"two accounts would share the variables NAVBOOK_{min(twins)}_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_fit(self) -> Self:
+        for name, job in self.jobs.items():
+            if job.notebook is None and name not in OURS:
+                raise ValueError(f"jobs.{name}.notebook must be {', '.join(OURS)} or the file of a notebook")
+            if strangers := set(job.then) - {*self.jobs, *OURS} or {name} & set(job.then):
+                raise ValueError(f"jobs.{name}.then names {', '.join(sorted(strangers))}, which cannot follow it")
         return self
 
     @property
@@ -239,6 +240,16 @@ class Settings(BaseSettings):
         if account != "all" and account not in self.accounts:
             raise SettingsInvalid(f"There is no account {account}; there are {', '.join(self.accounts) or 'none'}.")
         return list(self.accounts) if account == "all" else [account]
+
+    def job(self, name: str) -> Job:
+        """The job `name`, with its notebook; ours need no section. Raises `SettingsInvalid`."""
+        if name not in self.jobs and name not in OURS:
+            raise SettingsInvalid(f"There is no job {name}; there are {', '.join(dict.fromkeys([*self.jobs, *OURS]))}.")
+        return self.jobs.get(name, Job()).named(name)
+
+    def notebook(self, job: Job) -> Path:
+        """The file of its notebook: one of ours, or beside navbook.toml."""
+        return NOTEBOOKS / f"{job.notebook}.ipynb" if job.notebook in OURS else self._folder(str(job.notebook))
 
     def benchmark_of(self, account: str) -> Benchmark:
         section = self.accounts.get(account) or self.groups.get(account)

@@ -98,6 +98,22 @@ class FeeAction(StrEnum):
     ADJUSTED = "ADJUSTED"    # a correction: added to what is due, may be negative
 
 
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    OK = "ok"
+    FAILED = "failed"
+    KILLED = "killed"      # its process was gone before it could say how it ended
+
+
+class Fate(StrEnum):
+    """What became of a time at which a job was due."""
+
+    RAN = "ran"
+    CAUGHT_UP = "caught_up"    # a later run did its work, as a rebuild does
+    SKIPPED = "skipped"        # nothing ran, and what a snapshot misses cannot be had again
+    FAILED = "failed"
+
+
 class Verdict(StrEnum):
     """What a period says about an account beside its benchmark."""
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import alerts, answers, backtesting, backup, candles, closing, export, fees, flows, logs, upkeep
+from navbook.cli import (
+    alerts,
+    answers,
+    backtesting,
+    backup,
+    candles,
+    closing,
+    export,
+    fees,
+    flows,
+    logs,
+    running,
+    upkeep,
+)
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
@@ -18,8 +32,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 for family in (flows, fees, export, candles, backup, alerts):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
 for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore):
+                upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore, running.run, running.runs,
+                running.slots, running.reproduce):
     app.command()(command)
+app.add_typer(running.app, name="schedule")
 
 
 @app.command()
@@ -124,6 +140,7 @@ def _environ() -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point: what navbook raises on purpose becomes one sentence and its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)    # a run that is told to end still says so in its record
     try:
         app(args=arguments)
     except NavbookError as problem:

@@ -67,8 +67,11 @@ class Page:
     scripts: list[str] = field(default_factory=list)
 
 
-def page(notebook: Path, problem: str | None = None) -> str:
-    """The page of an executed notebook. `problem` is a sentence on what went wrong, shown above a plain account."""
+def page(notebook: Path, problem: str | None = None, failed_cell: int | None = None) -> str:
+    """The page of an executed notebook. `problem` is a sentence on what went wrong, shown above a plain account.
+
+    failed_cell  the position of the cell to show first, where its outputs do not tell, as after a killed kernel
+    """
     content = notebook.read_bytes()
     executed = nbformat.reads(content.decode("utf-8"), as_version=4)    # type: ignore[no-untyped-call]
     made = Page(title=_title(executed, notebook), source=stamp.of(content), problem=problem,
@@ -77,7 +80,7 @@ def page(notebook: Path, problem: str | None = None) -> str:
     if executed.metadata.get("navbook", {}).get("page") == "dashboard" and not problem and not _failed(executed):
         made.rows = _rows(executed)
     else:
-        made.cells = _account_of_run(executed)
+        made.cells = _account_of_run(executed, failed_cell)
     charts = any(palette.CHART_MIME in output.get("data", {}) for cell in executed.cells
                  for output in cell.get("outputs", []))
     made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}}})();"]
@@ -102,8 +105,9 @@ def _rows(executed: Cell) -> list[Row]:
     return rows
 
 
-def _account_of_run(executed: Cell) -> list[Shown]:
-    cells = [Shown(number, failed=_cell_failed(cell),
+def _account_of_run(executed: Cell, failed_cell: int | None) -> list[Shown]:
+    known = any(_cell_failed(cell) for cell in executed.cells)
+    cells = [Shown(number, failed=_cell_failed(cell) if known else number == failed_cell,
                    prose=markdown2html(cell.source) if cell.cell_type == "markdown" else "",
                    code=cell.source if cell.cell_type == "code" else "",
                    outputs=[_output(output) for output in cell.get("outputs", [])])

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from navbook import schemas
 from navbook.compute.books import Facts
 from navbook.errors import NavbookError, SettingsInvalid
-from navbook.runner import jobs, logs, rebuild, stores
+from navbook.runner import logs, rebuild, records, stores
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 from navbook.store import tables, upkeep
@@ -61,7 +61,7 @@ def create(config: Settings, why: str = "") -> Path:
     place = config.backups_folder / name
     with logs.session(config, "backup") as log:
         digests = upkeep.copy(config.location, place)
-        made = Backup(config.environment, now.isoformat(), why, jobs.code_version(),
+        made = Backup(config.environment, now.isoformat(), why, records.code_version(),
                       int(stores.read_meta(config).get("schema_version", "0")), digests, _hashes(str(place)),
                       json.loads(config.model_dump_json(exclude={"base", "file"})))
         write_whole(place / MANIFEST, json.dumps(asdict(made), indent=1) + "\n")

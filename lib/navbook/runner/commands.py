@@ -5,14 +5,17 @@ Imports that a job's kernel makes anyway (exchange, compute, publish) wait here 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from navbook import schemas, settings
 from navbook.errors import JobFailed, NavbookError, SettingsInvalid
-from navbook.runner import alerts, jobs, locks, log_files, logs, sandbox, stores, watching
+from navbook.job import Job
+from navbook.runner import alerts, jobs, locks, log_files, logs, sandbox, slots, stores, watching
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -22,28 +25,36 @@ Told = Callable[[str], None]
 def job(config: Settings, name: str, account: str, told: Told, *, in_process: bool = False,
         **parameters: Any) -> None:
     """Run one of the jobs and say where its result is. Raises `Locked`, `JobFailed` and what the job raises."""
-    with locks.hold(config, name):
-        stores.claim(config)
-        if name != "collect":
-            if account != "all":
-                stores.require(config, account)
-            _run(config, name, account, told, in_process, parameters)
-            return
-        if config.is_demo:
-            told("No navbook.toml and no keys: collecting the demo accounts of the local sandbox.")
-        with sandbox.for_command(config) as ready:
-            ready.names(account)    # refuses an unknown one before anything runs
-            _run(ready, name, account, told, in_process, parameters)
+    with ready_for(config, config.job(name), account, parameters, told) as ready:
+        _run(ready, name, account, told, in_process, parameters)
 
 
 def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
     """Run the backtest that `parameters` of `backtesting.Plan` name; raises as `job` does, and `BracketInvalid`."""
-    from navbook.runner import backtesting
-    backtesting.Plan(**parameters)    # refuses what cannot be before anything runs
-    with locks.hold(config, "backtest"):
+    job(config, "backtest", "all", told, in_process=in_process, **parameters)
+
+
+@contextmanager
+def ready_for(config: Settings, job: Job, account: str, parameters: dict[str, Any], told: Told) -> Iterator[Settings]:
+    """`config` as the notebook of `job` needs it, its lock held. Refuses what cannot be before anything runs."""
+    if job.notebook == "backtest":
+        from navbook.runner import backtesting
+        backtesting.Plan(**parameters)
+    with locks.hold(config, job.lock):
         stores.claim(config)
-        with sandbox.for_prices(config) as ready:
-            _run(ready, "backtest", "all", told, in_process, parameters)
+        if job.notebook == "collect":
+            if config.is_demo:
+                told("No navbook.toml and no keys: collecting the demo accounts of the local sandbox.")
+            with sandbox.for_command(config) as ready:
+                ready.names(account)
+                yield ready
+        elif job.notebook == "backtest":
+            with sandbox.for_prices(config) as ready:
+                yield ready
+        else:
+            if account != "all":
+                stores.require(config, account)
+            yield config
 
 
 def everything(config: Settings, account: str, told: Told, *, in_process: bool = False) -> None:
@@ -72,11 +83,12 @@ def _run(config: Settings, name: str, account: str, told: Told, in_process: bool
                 with logs.session(config, name, account):
                     _in_process(config, name, account, parameters)
             else:
-                where = f" Run: {jobs.run(config, name, account, **parameters)}"
+                slot = slots.served_by(config, name, datetime.now(UTC))
+                where = f" Run: {jobs.run(config, name, account, slot=slot, **parameters)}"
     finally:
         watching.look(config, name)
         log_files.keep_house(config)
-    told(f"{name}: {_summary(config, name, account, parameters)}{where}")
+    told(f"{name}: {summary(config, name, account, parameters)}{where}")
 
 
 def _in_process(config: Settings, name: str, account: str, parameters: dict[str, Any]) -> None:
@@ -112,7 +124,7 @@ def look_back(config: Settings, account: str, days: int | None, told: Told, *, d
             if not dry_run:
                 rows = asyncio.run(collecting.collect(ready, account, lookback))
                 told(f"collect: {rows.get('cash_flows', 0)} flows of the last {lookback.days} days were not known yet. "
-                     f"{_summary(ready, 'collect', account)}")
+                     f"{summary(ready, 'collect', account)}")
                 return
             found = asyncio.run(collecting.unknown_flows(ready, account, lookback))
     for row in found.iter_rows(named=True):
@@ -121,19 +133,21 @@ def look_back(config: Settings, account: str, days: int | None, told: Told, *, d
     told(f"{found.height} flows of the last {lookback.days} days are not known yet; nothing was written.")
 
 
-def _summary(config: Settings, name: str, account: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> str:
+def summary(config: Settings, notebook: str, account: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> str:
     """One sentence on what stands in the store or in the published folder now."""
-    if name == "publish":
+    if notebook == "publish":
         from navbook.runner import pages
         return f"pages in {pages.published_folder(config)}."
-    if name == "backtest":
+    if notebook == "backtest":
         from navbook.runner import backtesting
         return backtesting.said(config, backtesting.Plan(**parameters))
-    if name == "collect":
+    if notebook == "collect":
         taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
         newest = taken.group_by("account", maintain_order=True).last().sort("account")
         grades = ", ".join(f"{row['account']} {row['grade']}" for row in newest.iter_rows(named=True))
         return f"snapshot of {taken['time'][-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
+    if notebook != "benchmark":
+        return "done."
     history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav").sort("time")
     newest = history.group_by("account", "account_id").last().sort("account_id").collect()
     lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"

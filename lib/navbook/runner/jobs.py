@@ -1,133 +1,120 @@
 """Run a notebook through papermill and keep a truthful record of it, however it ends.
 
-A run lives in `runs/<job>/<UTC time>_<account or all>_<8 hex>/`: notebook.ipynb (executed), page.html,
-run.json and log.jsonl. Papermill's own status cannot be trusted for a killed kernel, so run.json is ours.
+Papermill's own status cannot be trusted for a killed kernel, so run.json (runner.records) is ours. The caller
+holds the lock of the notebook.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import subprocess
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import navbook
-from navbook import redaction, schemas, settings
-from navbook.errors import JobFailed
-from navbook.runner import kernels, logs
+from navbook import redaction, schemas
+from navbook.errors import JobFailed, NavbookError
+from navbook.runner import kernels, logs, parameters, records, slots
 from navbook.runner.files import write_whole
-from navbook.settings import NOTEBOOKS, Settings
+from navbook.runner.records import Record
+from navbook.settings import Settings
 from navbook.store import tables
+from navbook.types import RunStatus
 
 TALKS_TO_EXCHANGE = frozenset({"collect"})    # every other job's kernel gets no key at all
 PINNED = frozenset({"benchmark"})             # reads what its record says; publish reads what it just wrote
-OF_NO_ACCOUNT = frozenset({"backtest"})       # what is of a market: its notebook knows no account
 AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.rebuild",
          "backtest": "navbook.runner.backtesting", "publish": "navbook.runner.pages"}    # what each notebook imports
-PACKAGES = ("papermill", "polars", "deltalake", "duckdb", "python-binance", "altair")
 
 
-@dataclass
-class Record:
-    """run.json: what ran, on what, and how it ended."""
+def run(config: Settings, job: str, account: str = "all", *, slot: datetime | None = None,
+        timeout_minutes: float | None = None, **given: Any) -> Path:
+    """Execute the notebook of `job` with the parameters `given`; return the run's folder.
 
-    run: str
-    job: str
-    account: str
-    environment: str
-    status: str                                    # running | ok | failed
-    started_at: str
-    parameters: dict[str, Any]
-    code: str
-    packages: dict[str, str]
-    tables_read: dict[str, int]
-    pid: int = field(default_factory=os.getpid)
-    ended_at: str | None = None
-    seconds: float | None = None
-    reason: str | None = None
-    failing_cell: int | None = None
-    tables_written: dict[str, int] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
+    slot  the due time that this run is for
 
-    def write(self, folder: Path) -> None:
-        write_whole(folder / "run.json", json.dumps(asdict(self), indent=1) + "\n")
-
-
-def run(config: Settings, job: str, account: str = "all", **parameters: Any) -> Path:
-    """Execute `notebooks/<job>.ipynb`; return the run's folder.
-
-    Raises `UnknownParameter` before anything ran, `JobFailed` naming the cell and the folder after.
+    Raises `UnknownParameter` and `SettingsInvalid` before anything ran, `JobFailed` naming the cell and the
+    folder after, `FolderUnusable` when there is no place for the record.
     """
-    given = parameters if job in OF_NO_ACCOUNT else {"account": account, **parameters}
-    started = datetime.now(UTC)
-    folder = config.runs_folder / job / f"{started:%Y-%m-%dT%H%M%SZ}_{account}_{secrets.token_hex(4)}"
-    record = Record(run=folder.name, job=job, account=account, environment=config.environment, status="running",
-                    started_at=started.isoformat(), parameters=given, code=code_version(),
-                    packages={name: metadata.version(name) for name in PACKAGES},
-                    tables_read=tables.versions(config.location))
-    record.write(folder)
+    notebook = config.notebook(config.job(job))
+    if "account" in parameters.of(notebook):
+        given = {"account": account, **given}
+    given = parameters.checked(notebook, given)
+    record, folder = begun(config, job, account, given, slot)
     with logs.session(config, job, account, folder):
-        _execute(config, record, folder, started)
+        _execute(config, record, folder, notebook, timeout_minutes)
     return folder
 
 
-def _execute(config: Settings, record: Record, folder: Path, started: datetime) -> None:
+def _execute(config: Settings, record: Record, folder: Path, notebook: Path, timeout_minutes: float | None) -> None:
     try:
-        with kernels.kernel(kernel_environment(config, record, folder), config.base, AHEAD[record.job]) as manager:
+        with kernels.kernel(kernel_environment(config, record, folder), config.base,
+                            AHEAD.get(record.notebook, "navbook")) as manager:
             from navbook.publish import render  # noqa: F401  (`_end` needs it; here the kernel starts meanwhile)
-            kernels.execute(manager, NOTEBOOKS / f"{record.job}.ipynb", folder / "notebook.ipynb", record.parameters)
-        record.status = "ok"
+            kernels.execute(manager, notebook, folder / "notebook.ipynb", record.parameters, timeout_minutes)
     except kernels.CellFailed as failure:
         record.reason, record.failing_cell = redaction.cleaned(str(failure)), failure.cell
+        _end(config, record, folder, RunStatus.FAILED)
         raise JobFailed(f"{record.job} failed: {record.reason} See {folder}.") from None
     except BaseException as trouble:
-        record.reason = redaction.cleaned(str(trouble)) or type(trouble).__name__
+        record.reason = redaction.cleaned(str(trouble) if isinstance(trouble, NavbookError) else _unexpected(trouble))
+        _end(config, record, folder, RunStatus.FAILED)
         raise
-    finally:
-        _end(config, record, folder, started)
+    _end(config, record, folder, RunStatus.OK)
 
 
-def _end(config: Settings, record: Record, folder: Path, started: datetime) -> None:
-    ended = datetime.now(UTC)
-    record.status, record.ended_at = "ok" if record.status == "ok" else "failed", ended.isoformat()
-    record.seconds = round((ended - started).total_seconds(), 3)
+def begun(config: Settings, job: str, account: str, given: dict[str, Any], slot: datetime | None,
+          ) -> tuple[Record, Path]:
+    """A run that says `running`, after everything before it was brought to an end in the books."""
+    dead = records.close_dead(config, job)
+    slots.settle(config, job, datetime.now(UTC), dead, running=slot)
+    records.register(config, dead)
+    return records.begun(config, job, account, given, slot)
+
+
+def _unexpected(trouble: BaseException) -> str:
+    return "it was stopped." if isinstance(trouble, KeyboardInterrupt) else f"{type(trouble).__name__}: {trouble}"
+
+
+def _end(config: Settings, record: Record, folder: Path, status: RunStatus) -> None:
+    """Say how it ended: first in run.json, then in the tables, so that a later run finds what a kill left out.
+
+    What cannot be written then is no reason to lose the run's own: it is in run.json, or told with it.
+    """
+    record.end(status, datetime.now(UTC))
+    try:
+        now = tables.versions(config.location)
+        record.tables_written = {name: version for name, version in now.items()
+                                 if record.tables_read.get(name) != version}
+        record.hashes = {name: digest for name, schema in schemas.DERIVED.items()
+                         if (digest := tables.stored_hash(config.location, schema))}
+        record.write(folder)
+        (folder / records.ROOM).unlink(missing_ok=True)
+        _page(folder, record)
+        slots.settle(config, record.job, datetime.now(UTC), [record])
+        records.register(config, [record])
+    except NavbookError as trouble:
+        if status is not RunStatus.OK:
+            return    # the run's own reason is the one to tell; the next run completes the books
+        record.reason = str(trouble)
+        record.end(RunStatus.FAILED, datetime.now(UTC))
+        record.write(folder)
+        raise
+
+
+def _page(folder: Path, record: Record) -> None:
     if (executed := folder / "notebook.ipynb").exists():
         from navbook.publish import render
         text = executed.read_text(encoding="utf-8")
         if (clean := redaction.without_known(text)) != text:    # an output or a traceback told a key
             write_whole(executed, clean)
-        write_whole(folder / "page.html", render.page(folder / "notebook.ipynb", record.reason))
-    now = tables.versions(config.location)
-    record.tables_written = {name: version for name, version in now.items()
-                             if record.tables_read.get(name) != version}
-    record.hashes = {name: digest for name, schema in schemas.DERIVED.items()
-                     if (digest := tables.stored_hash(config.location, schema))}
-    record.write(folder)
-    tables.append(config.location, schemas.RUNS, schemas.RUNS.rows([(
-        record.run, record.job, record.account, started, ended, record.status, record.reason, ended)]))
+        write_whole(folder / "page.html", render.page(executed, record.reason, record.failing_cell))
 
 
 def kernel_environment(config: Settings, record: Record, folder: Path) -> dict[str, str]:
     """The variables of a job's kernel: its effective settings, and the keys of its accounts only."""
-    kept = config.names(record.account) if record.job in TALKS_TO_EXCHANGE else []
+    kept = config.names(record.account) if record.notebook in TALKS_TO_EXCHANGE else []
     variables = {**kernels.variables(config, folder, kept), "NAVBOOK_RUN": record.run}
-    if record.job in PINNED:
+    if record.notebook in PINNED:
         variables[tables.PINS] = json.dumps({name: version for name, version in record.tables_read.items()
                                              if name in schemas.FACTS})    # what it writes, it reads as written
     return variables
-
-
-def code_version() -> str:
-    """navbook's version and, in a checkout, the commit."""
-    try:
-        found = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=settings.CHECKOUT,    # noqa: S607
-                               capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return navbook.__version__
-    commit = found.stdout.strip()
-    return f"{navbook.__version__}+{commit}" if commit else navbook.__version__

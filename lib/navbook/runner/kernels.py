@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-import tempfile
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import navbook.publish  # noqa: F401  (spares every Jupyter import a second: see there)
 from navbook import settings
-from navbook.errors import JobFailed, NavbookError, UnknownParameter
+from navbook.errors import JobFailed, NavbookError
+from navbook.runner import parameters, scratch
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 
@@ -54,40 +57,76 @@ def kernel(variables: Mapping[str, str], folder: Path, ahead: str) -> Iterator[K
     """
     from jupyter_client.manager import KernelManager
 
-    with tempfile.TemporaryDirectory(prefix="navbook-kernel-") as sockets:    # short: a socket's path has 107 bytes
-        manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(sockets) / "socket"),
-                                connection_file=str(Path(sockets) / "connection.json"))
-        warm = f"--IPKernelApp.exec_lines=_ = __import__({ahead!r})"
-        manager.start_kernel(env=dict(variables), cwd=str(folder), extra_arguments=[warm])
+    with scratch.folder("kernel") as own:
+        manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(own / "socket"),
+                                connection_file=str(own / "connection.json"))
+        first = ("--IPKernelApp.exec_lines=_ = __import__('navbook.runner.orphans').runner.orphans.end_with("
+                 f"{os.getpid()}), __import__({ahead!r})")
+        alone = {"IPYTHONDIR": str(own)}    # neither the user's start-up files nor a history that cannot be written
+        manager.start_kernel(env={**variables, **alone}, cwd=str(folder),
+                             extra_arguments=[first, "--HistoryManager.enabled=False"])
         try:
             yield manager
         finally:
             manager.shutdown_kernel(now=True)
 
 
-def execute(manager: KernelManager, notebook: Path, result: Path, parameters: Mapping[str, Any]) -> None:
-    """Run `notebook` with `parameters`; save it as `result` even when it failed.
+def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping[str, Any],
+            timeout_minutes: float | None = None) -> None:
+    """Run `notebook` with the parameters `given`; save it as `result` even when it failed.
 
-    Raises `UnknownParameter` before anything ran, `CellFailed` with the reason in one sentence.
+    Raises as `parameters.checked` does before anything ran, `CellFailed` with the reason in one sentence.
     """
     import papermill  # takes a second, in which the kernel starts
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    known = papermill.inspect_notebook(notebook)
-    if unknown := set(parameters) - set(known):    # papermill would only log a warning, at night
-        raise UnknownParameter(notebook.name, unknown, known)
-    result.parent.mkdir(parents=True, exist_ok=True)
+    given = parameters.checked(notebook, given)
+    late = threading.Event()
     try:
-        papermill.execute_notebook(notebook, result, dict(parameters), progress_bar=False, km=manager,
-                                   start_timeout=START_TIMEOUT_S)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        with _ended_after(timeout_minutes, manager, late):
+            papermill.execute_notebook(notebook, result, given, progress_bar=False, km=manager,
+                                       start_timeout=START_TIMEOUT_S)
     except PapermillExecutionError as failure:
         sentence = failure.evalue if failure.ename in _our_errors() else f"{failure.ename}: {failure.evalue}"
         raise CellFailed(sentence, failure.cell_index) from None
     except DeadKernelError:
-        raise CellFailed("the kernel died, perhaps for lack of memory.") from None
-    except (CellTimeoutError, RuntimeError) as failure:
+        why = (f"it took longer than its timeout of {timeout_minutes:g} minutes and was ended." if late.is_set() else
+               "the kernel died, perhaps for lack of memory.")
+        raise CellFailed(why, _last_begun(result)) from None
+    except OSError as problem:
+        raise CellFailed(f"{result} cannot be written: {problem.strerror or problem}.") from None
+    except RuntimeError as failure:
         raise CellFailed(str(failure)) from None
+
+
+@contextmanager
+def _ended_after(minutes: float | None, manager: KernelManager, late: threading.Event) -> Iterator[None]:
+    """Kill the kernel, and say so, when the block takes longer than `minutes`."""
+    process: int = getattr(manager.provisioner, "pid", 0)
+
+    def end() -> None:
+        late.set()
+        os.kill(process, signal.SIGKILL)
+
+    timer = threading.Timer(60 * (minutes or 0), end)
+    timer.daemon = True
+    if minutes and process:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _last_begun(result: Path) -> int | None:
+    """The position of the cell that a killed kernel was at: papermill calls all of them completed."""
+    if not result.exists():
+        return None
+    cells = json.loads(result.read_text(encoding="utf-8"))["cells"]
+    return max((number for number, cell in enumerate(cells)
+                if cell["metadata"].get("papermill", {}).get("start_time")), default=None)
 
 
 def forget(manager: KernelManager) -> None:

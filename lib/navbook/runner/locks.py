@@ -7,25 +7,56 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from navbook.errors import Locked
+from navbook.errors import FolderUnusable, Locked
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 
 
 @contextmanager
 def hold(config: Settings, job: str) -> Iterator[None]:
-    """Hold the lock of `job` for this store's environment. Raises `Locked` naming the holder."""
-    place = config.runs_folder / ".locks" / f"{config.environment}-{job}.lock"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    holder = place.with_suffix(".json")
+    """Hold the lock of `job` for this store's environment. Raises `Locked` naming the holder, `FolderUnusable`."""
+    place = _place(config, job)
+    lock = FileLock(place, timeout=0)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise Locked(f"{job} is already being run by {_holder(place)}; wait until it is done.") from None
+    except OSError as problem:
+        raise FolderUnusable(place, problem) from None
+    try:
+        since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        write_whole(_about(place), json.dumps({"pid": os.getpid(), "since": since}))
+        yield
+    finally:
+        lock.release()
+
+
+def is_free(config: Settings, job: str) -> bool:
+    """Whether nobody runs `job` at this moment."""
+    place = _place(config, job)
+    if not place.exists():
+        return True
     try:
         with FileLock(place, timeout=0):
-            write_whole(holder, json.dumps({"pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"}))
-            yield
+            return True
     except Timeout:
-        by = json.loads(holder.read_text(encoding="utf-8")) if holder.exists() else {"pid": "unknown", "since": "?"}
-        raise Locked(f"{job} is already being run by process {by['pid']} since {by['since']}; "
-                     "wait until it is done.") from None
+        return False
+
+
+def _place(config: Settings, job: str) -> Path:
+    return config.runs_folder / ".locks" / f"{config.environment}-{job}.lock"
+
+
+def _about(place: Path) -> Path:
+    return place.with_suffix(".json")
+
+
+def _holder(place: Path) -> str:
+    about = _about(place)
+    by = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {"pid": "unknown", "since": "?"}
+    return f"process {by['pid']} since {by['since']}"

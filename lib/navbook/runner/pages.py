@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from navbook import redaction, schemas
 from navbook.errors import JobFailed
 from navbook.publish import render
-from navbook.runner import kernels
+from navbook.runner import kernels, scratch
 from navbook.runner.files import write_whole
 from navbook.settings import NOTEBOOKS, Settings
 from navbook.store import tables
@@ -33,8 +32,8 @@ def publish(config: Settings, account: str = "all") -> list[Path]:
     """
     accounts = tables.read(config.location, schemas.ACCOUNTS, account=account).sort("id")["account"]
     pages = [("portfolio", f"portfolio-{name}", {"account": name}) for name in accounts]
-    with tempfile.TemporaryDirectory() as aside, _kernel(config, Path(aside)) as manager:
-        return [_page(config, manager, dashboard, name, parameters, Path(aside))
+    with scratch.folder("pages") as aside, _kernel(config, aside) as manager:
+        return [_page(config, manager, dashboard, name, parameters, aside)
                 for dashboard, name, parameters in [*pages, ("index", "index", {})]]
 
 
