@@ -2,7 +2,7 @@
 
     NavbookError
     |-- SettingsInvalid, StoreMismatch, UnknownParameter,
-    |   BracketInvalid                                     correct the input, rerun
+    |   BracketInvalid, KeyUnsafe                          correct the input, rerun
     |-- StoreUnusable                                      mend the disk or the folder, rerun
     |-- SchemaMismatch, KeyRepeated, PriceMissing,
     |   CandlesInvalid, FundingInvalid                     correct the data, rerun
@@ -33,6 +33,10 @@ class SettingsInvalid(NavbookError):
     """navbook.toml, an environment variable or an argument cannot be used."""
 
     exit_code = 2
+
+
+class KeyUnsafe(NavbookError):
+    """An API key that may do what must never happen."""
 
 
 class StoreMismatch(NavbookError):

@@ -174,10 +174,11 @@ class Exchange:
     def _refuse(self, endpoint: str, problem: _Refused) -> Never:
         status, code = problem.status, problem.code
         told = self._plain(problem.message)
-        if status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS:
+        not_here = status == 451 or (status == 403 and code in (0, -1000))    # retrying does not move us elsewhere
+        if not not_here and (status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS):
             reason = f"HTTP {status}{f' ({code})' if code else ''}{f', {told}' if told else ''}"
             raise ExchangeUnavailable(endpoint, reason, problem.retry_after) from None
-        if status == 451 or (status == 403 and not code):
+        if not_here:
             told = f"HTTP {status}: Binance does not serve this network or region"
         elif status // 100 == 3:
             told = f"HTTP {status}: redirects are not followed"
