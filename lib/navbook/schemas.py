@@ -278,6 +278,17 @@ BACKTEST_SWEEPS = derived("backtest_sweeps", ("name", "setting"),
                           trades=pl.Int64(), wins=pl.Int64(), losses=pl.Int64(), pnl=pl.Float64(), fees=pl.Float64(),
                           funding=pl.Float64(), max_drawdown=pl.Float64(), liquidations=pl.Int64(),
                           ambiguous=pl.Int64(), excess=pl.Float64())
+PARITY = derived("parity", ("name", "number"),
+                 "each live trade beside the backtest's over the same minutes; the parts add up to the difference",
+                 name=pl.String(), number=pl.Int64(),        # 1, 2 … in the order of the entries
+                 side=pl.String(), found=pl.String(),        # both | live only | backtest only
+                 live_entry_time=TIME, live_entry_price=pl.Float64(), live_exit_time=TIME,
+                 live_exit_price=pl.Float64(), live_reason=pl.String(), live_pnl=pl.Float64(),
+                 backtest_entry_time=TIME, backtest_entry_price=pl.Float64(), backtest_exit_time=TIME,
+                 backtest_exit_price=pl.Float64(), backtest_reason=pl.String(), backtest_pnl=pl.Float64(),
+                 difference=pl.Float64(),                    # USDT, live less backtest; what is open counts 0
+                 delay=pl.Float64(), slippage=pl.Float64(), fee=pl.Float64(), funding=pl.Float64(),
+                 manual=pl.Float64(), data=pl.Float64())     # compute.parity says what each is
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
@@ -286,5 +297,5 @@ FACTS = {schema.name: schema for schema in (
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,
-    BACKTEST_SWEEPS)}
+    BACKTEST_SWEEPS, PARITY)}
 TABLES = {**FACTS, **DERIVED}

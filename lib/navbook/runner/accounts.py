@@ -52,7 +52,7 @@ def remove(config: Settings, account: str, told: Told) -> None:
         config.names(account)    # says which there are
     with locks.hold(config, "account"):
         if account in config.accounts and config.file is not None and len(config.accounts) > 1:
-            config_file.edit(config, lambda document: document["accounts"].remove(account))    # type: ignore[union-attr]
+            config_file.edit(config, lambda document: document["accounts"].remove(account))
             told(f"{account}: [accounts.{account}] is gone from {config.file}; facts stay (navbook reset takes them).")
         elif len(config.accounts) == 1:
             told(f"{account}: its section stays, for it is the only account.")
