@@ -130,3 +130,10 @@ class Intrabar(StrEnum):
     PESSIMISTIC = "pessimistic"    # the stop was first
     OPTIMISTIC = "optimistic"      # the profit was first
     PATH = "path"                  # open, low, high, close of a rising candle; open, high, low, close of a falling one
+
+
+class ExitOrder(StrEnum):
+    """The two conditional orders of an open position."""
+
+    STOP = "STOP"
+    PROFIT = "PROFIT"
