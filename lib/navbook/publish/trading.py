@@ -17,6 +17,9 @@ from navbook.publish import words
 from navbook.types import ExitOrder, Side
 
 
+NO_PRICES = pl.DataFrame(schema={"time": pl.Datetime("us", "UTC"), "close": pl.Float64()})
+
+
 class LegState(StrEnum):
     """Where a position stands."""
 
@@ -67,8 +70,7 @@ class Leg:
     reopens_at: datetime | None = None
     gives_up_at: datetime | None = None
     note: str = ""
-    prices: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"time": pl.Datetime("us", "UTC"),
-                                                                              "close": pl.Float64()}))
+    prices: pl.DataFrame = field(default_factory=lambda: NO_PRICES)
 
     def left(self, now: datetime | None) -> timedelta | None:
         """The time until it reopens; None once that has come, or where it is not known."""
