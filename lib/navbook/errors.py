@@ -8,6 +8,8 @@
     |   CandlesInvalid, FundingInvalid                     correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
     |-- Locked                                             another run holds the lock: wait
+    |-- OrdersForbidden                                    no order goes to this host or with this key
+    |-- TradeRefused                                       the position's state does not allow it: see its status
     `-- ExchangeError
         |-- ExchangeUnavailable   nothing happened: wait, then retry
         |-- RequestRejected       Binance said no: retrying will not help
@@ -105,6 +107,16 @@ class Locked(NavbookError):
     exit_code = 75    # EX_TEMPFAIL of sysexits.h: try again later
 
 
+class OrdersForbidden(NavbookError):
+    """This host, this key or this account is none that orders may be sent with."""
+
+    exit_code = 2
+
+
+class TradeRefused(NavbookError):
+    """What was asked of a position cannot be done as things stand."""
+
+
 class ExchangeError(NavbookError):
     """Talking to Binance (or the sandbox) went wrong."""
 
@@ -143,3 +155,8 @@ class AnswerUnreadable(ExchangeError):
 
 class OutcomeUnknown(ExchangeError):
     """A write may or may not have happened: look it up by its client id before anything else."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(f"{endpoint} may have been carried out or not: {reason}. It is looked up before anything "
+                         "else.")
+        self.endpoint, self.reason = endpoint, reason

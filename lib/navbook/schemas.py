@@ -111,6 +111,27 @@ FILLS = fact("fills", ("account", "market", "symbol", "id"),
              account=pl.String(), market=pl.String(), symbol=pl.String(), id=pl.String(), time=TIME,
              order_id=pl.String(), side=pl.String(), position_side=pl.String(), price=AMOUNT, quantity=AMOUNT,
              fee=AMOUNT, fee_asset=pl.String(), realized_pnl=AMOUNT, maker=pl.Boolean())
+ORDERS = fact("orders", ("account", "client_id"),
+              "every order of the trader, written down before it was sent, and what became of it",
+              account=pl.String(), client_id=pl.String(), instance=pl.String(), name=pl.String(),
+              number=pl.Int32(),                     # of its trade, in `positions`
+              part=pl.String(),                      # entry | stop | take profit | close
+              symbol=pl.String(), side=pl.String(),  # LONG | SHORT: the leg
+              quantity=AMOUNT, trigger_price=AMOUNT, status=pl.String(),    # the exchange's word for it
+              order_id=pl.String(), algo_id=pl.String(), time=TIME, note=pl.String())
+POSITIONS = fact("positions", ("account", "instance", "number"),
+                 "every trade of the trader: opened, protected, closed, and what came of it, in USDT",
+                 account=pl.String(),
+                 instance=pl.String(),               # of the journal that numbers them
+                 number=pl.Int32(), name=pl.String(), symbol=pl.String(), side=pl.String(),
+                 time=TIME,                          # when its entry was due
+                 state=pl.String(),                  # entering | open | closed | void: never filled
+                 parent=pl.Int32(), reopen=pl.Int64(),    # the trade that it reopened; how often the chain was
+                 amount_usdt=AMOUNT, leverage=AMOUNT, tp_usdt=AMOUNT, sl_usdt=AMOUNT, margin_type=pl.String(),
+                 quantity=AMOUNT, entry_price=AMOUNT, take_profit=AMOUNT, stop_loss=AMOUNT,
+                 entry_order=pl.String(), stop_order=pl.String(), profit_order=pl.String(),    # client ids
+                 opened_at=TIME, closed_at=TIME, exit_price=AMOUNT, reason=pl.String(),    # types.ExitReason
+                 fee=AMOUNT, funding=AMOUNT, pnl=AMOUNT, note=pl.String())
 MANUAL_ENTRIES = fact("manual_entries", ("id",),
                       "what people know and the exchange does not; a revoked one counts no more",
                       id=pl.String(), account=pl.String(), action=pl.String(),    # types.Action
@@ -292,8 +313,8 @@ PARITY = derived("parity", ("name", "number"),
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
-    CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE,
-    RUNS)}
+    CONVERTS, INCOME, FILLS, ORDERS, POSITIONS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS,
+    CLOSINGS, QUARANTINE, RUNS)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import account, answers, backtesting, candles, closing, export, fees, flows, upkeep
+from navbook.cli import account, answers, backtesting, candles, closing, export, fees, flows, trade, upkeep
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-for family in (flows, fees, export, candles, account):
+for family in (flows, fees, export, candles, account, trade):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
 for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
                 upkeep.delete, upkeep.replay, upkeep.check):

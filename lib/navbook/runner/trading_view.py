@@ -34,7 +34,7 @@ from navbook.store import tables
 from navbook.trader import keeping, plans
 from navbook.trader.commands import lock_of
 from navbook.trader.desk import at
-from navbook.trader.journal import PROFIT, STOP, Journal, Trade, lock_of, place
+from navbook.trader.journal import PROFIT, STOP, Journal, Trade, place
 from navbook.trader.plans import Plan
 from navbook.types import Environment, ExitOrder
 
