@@ -16,7 +16,6 @@ import polars as pl
 from navbook.publish import words
 from navbook.types import ExitOrder, Side
 
-
 NO_PRICES = pl.DataFrame(schema={"time": pl.Datetime("us", "UTC"), "close": pl.Float64()})
 
 

@@ -6,7 +6,7 @@ The charts are pictures (svg), drawn here, because the page is made anew every f
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import altair as alt

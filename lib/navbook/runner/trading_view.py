@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
@@ -38,9 +38,6 @@ from navbook.trader.journal import PROFIT, STOP, Journal, Trade, place
 from navbook.trader.plans import Plan
 from navbook.types import Environment, ExitOrder
 
-if TYPE_CHECKING:
-    import ipywidgets
-
 EVERY = timedelta(seconds=5)
 PAST, CANDLE = timedelta(hours=36), "15m"
 PARTS = {STOP: ExitOrder.STOP, PROFIT: ExitOrder.PROFIT}
@@ -63,8 +60,8 @@ class Told:
     troubles: tuple[str, ...] = ()
 
 
-def page(config: Settings, account: str = "") -> ipywidgets.Widget:
-    """The live page of `account`, made again every few seconds as long as a browser looks at it.
+def page(config: Settings, account: str = "") -> Any:
+    """The live page of `account` as a widget, made again every few seconds as long as a browser looks at it.
 
     account  a name; none: the one that the address of the page names (?account=…), else the first that trades
     """
