@@ -17,8 +17,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 for family in (flows, fees, export, candles, account, trade):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
-for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check):
+for command in (backtesting.backtest, backtesting.parity, answers.explain, answers.lifetime, answers.backfill,
+                closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check):
     app.command()(command)
 
 

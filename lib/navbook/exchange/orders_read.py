@@ -253,16 +253,22 @@ async def price(exchange: Exchange, symbol: str) -> Decimal:
 
 
 async def contracts(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
-    """[1, and 1 for each symbol] Filters and brackets of those of `symbols` that the host knows."""
-    endpoint, brackets = "GET /fapi/v1/exchangeInfo", "GET /fapi/v1/leverageBracket"
-    answer = await exchange.ask(endpoint, exchange.wire.futures_exchange_info)
-    known = _read(endpoint, answer.payload, lambda told: {
-        row["symbol"]: _contract(row) for row in told["symbols"] if row["symbol"] in symbols})
+    """[1, and 1 for each symbol] Filters and brackets of those of `symbols` that the host knows. Needs a key."""
+    known = await filters(exchange, symbols)
+    brackets = "GET /fapi/v1/leverageBracket"
     for symbol, contract in known.items():
         told = (await exchange.ask(brackets, exchange.wire.futures_leverage_bracket, symbol=symbol)).payload
         rows = _read(brackets, told, lambda told: (told[0] if isinstance(told, list) else told)["brackets"])
         known[symbol] = Contract(**{**vars(contract), "brackets": tuple(rows)})
     return known
+
+
+async def filters(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
+    """[1] The same without the brackets, and without a key."""
+    endpoint = "GET /fapi/v1/exchangeInfo"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_exchange_info)
+    return _read(endpoint, answer.payload, lambda told: {
+        row["symbol"]: _contract(row) for row in told["symbols"] if row["symbol"] in symbols})
 
 
 def _contract(row: Any) -> Contract:

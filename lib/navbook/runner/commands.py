@@ -46,6 +46,16 @@ def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_pro
             _run(ready, "backtest", "all", told, in_process, parameters)
 
 
+def parity(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
+    """Compare the position that `parameters` of `parity.Asked` name; raises as `job` does."""
+    from navbook.runner import parity
+    parity.live_trades(config, parity.Asked(**parameters))    # refuses what cannot be before anything runs
+    with locks.hold(config, "parity"):
+        stores.claim(config)
+        with sandbox.for_prices(config) as ready:
+            _run(ready, "parity", "all", told, in_process, parameters)
+
+
 def everything(config: Settings, account: str, told: Told, *, in_process: bool = False) -> None:
     """The jobs in order. A failed one stops none: the pages must say what is not known. Raises the first trouble."""
     troubles = []
@@ -88,6 +98,11 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
 
         from navbook.runner import backtesting
         asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
+    elif name == "parity":
+        import asyncio
+
+        from navbook.runner import parity
+        asyncio.run(parity.run(config, parity.Asked(**parameters)))
     else:
         from navbook.runner import pages
         pages.publish(config, account)
@@ -123,6 +138,9 @@ def _summary(config: Settings, name: str, account: str, parameters: Mapping[str,
     if name == "backtest":
         from navbook.runner import backtesting
         return backtesting.said(config, backtesting.Plan(**parameters))
+    if name == "parity":
+        from navbook.runner import parity
+        return parity.said(config, parity.Asked(**parameters))
     if name == "collect":
         taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
         newest = taken.group_by("account", maintain_order=True).last().sort("account")

@@ -26,9 +26,10 @@ from navbook.store import tables
 
 TALKS_TO_EXCHANGE = frozenset({"collect"})    # every other job's kernel gets no key at all
 PINNED = frozenset({"benchmark"})             # reads what its record says; publish reads what it just wrote
-OF_NO_ACCOUNT = frozenset({"backtest"})       # what is of a market: its notebook knows no account
+OF_NO_ACCOUNT = frozenset({"backtest", "parity"})       # what is of a market: its notebook knows no account
 AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.rebuild",
-         "backtest": "navbook.runner.backtesting", "publish": "navbook.runner.pages"}    # what each notebook imports
+         "backtest": "navbook.runner.backtesting", "parity": "navbook.runner.parity",
+         "publish": "navbook.runner.pages"}    # what each notebook imports
 PACKAGES = ("papermill", "polars", "deltalake", "duckdb", "python-binance", "altair")
 
 
