@@ -58,7 +58,7 @@ def test_a64_a_key_without_the_right_to_read(binance):
 
 
 @pytest.mark.parametrize(("refusal", "about"), [
-    ((400, {"code": -2008, "msg": "Invalid Api-Key ID."}), "key"), ((401, {"code": -2014, "msg": "API-key format invalid."}), "key"),
+    ((400, {"code": -2008, "msg": "Invalid Api-Key ID."}), "environment"), ((401, {"code": -2014, "msg": "API-key format invalid."}), "key"),
     ((401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.7"}), "address"),
     ((400, {"code": -1022, "msg": "Signature for this request is not valid."}), "secret"), ((451, {}), "region"), ((403, []), "region"),
     ((500, {}), "network"), ((200, {"enableReading": False}), "reading"), ((200, []), "network"),

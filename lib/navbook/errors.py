@@ -2,12 +2,14 @@
 
     NavbookError
     |-- SettingsInvalid, StoreMismatch, UnknownParameter,
-    |   BracketInvalid                                     correct the input, rerun
+    |   BracketInvalid, KeyUnsafe                          correct the input, rerun
     |-- StoreUnusable, FolderUnusable                      mend the disk or the folder, rerun
     |-- SchemaMismatch, KeyRepeated, PriceMissing,
     |   CandlesInvalid, FundingInvalid                     correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
     |-- Locked                                             another run holds the lock: wait
+    |-- OrdersForbidden                                    no order goes to this host or with this key
+    |-- TradeRefused                                       the position's state does not allow it: see its status
     `-- ExchangeError
         |-- ExchangeUnavailable   nothing happened: wait, then retry
         |-- RequestRejected       Binance said no: retrying will not help
@@ -33,6 +35,10 @@ class SettingsInvalid(NavbookError):
     """navbook.toml, an environment variable or an argument cannot be used."""
 
     exit_code = 2
+
+
+class KeyUnsafe(NavbookError):
+    """An API key that may do what must never happen."""
 
 
 class StoreMismatch(NavbookError):
@@ -109,6 +115,16 @@ class Locked(NavbookError):
     exit_code = 75    # EX_TEMPFAIL of sysexits.h: try again later
 
 
+class OrdersForbidden(NavbookError):
+    """This host, this key or this account is none that orders may be sent with."""
+
+    exit_code = 2
+
+
+class TradeRefused(NavbookError):
+    """What was asked of a position cannot be done as things stand."""
+
+
 class ExchangeError(NavbookError):
     """Talking to Binance (or the sandbox) went wrong."""
 
@@ -147,3 +163,8 @@ class AnswerUnreadable(ExchangeError):
 
 class OutcomeUnknown(ExchangeError):
     """A write may or may not have happened: look it up by its client id before anything else."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(f"{endpoint} may have been carried out or not: {reason}. It is looked up before anything "
+                         "else.")
+        self.endpoint, self.reason = endpoint, reason

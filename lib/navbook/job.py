@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from navbook import timing
 
-OURS = ("collect", "benchmark", "backtest", "publish")    # what notebooks/ holds; a job of that name needs no section
+# What notebooks/ holds; a job of that name needs no section.
+OURS = ("collect", "benchmark", "backtest", "parity", "publish")
 TAKEN = ("published", "all")                              # folders of runs/, and a command, that are no job
 
 

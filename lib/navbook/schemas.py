@@ -111,6 +111,27 @@ FILLS = fact("fills", ("account", "market", "symbol", "id"),
              account=pl.String(), market=pl.String(), symbol=pl.String(), id=pl.String(), time=TIME,
              order_id=pl.String(), side=pl.String(), position_side=pl.String(), price=AMOUNT, quantity=AMOUNT,
              fee=AMOUNT, fee_asset=pl.String(), realized_pnl=AMOUNT, maker=pl.Boolean())
+ORDERS = fact("orders", ("account", "client_id"),
+              "every order of the trader, written down before it was sent, and what became of it",
+              account=pl.String(), client_id=pl.String(), instance=pl.String(), name=pl.String(),
+              number=pl.Int32(),                     # of its trade, in `positions`
+              part=pl.String(),                      # entry | stop | take profit | close
+              symbol=pl.String(), side=pl.String(),  # LONG | SHORT: the leg
+              quantity=AMOUNT, trigger_price=AMOUNT, status=pl.String(),    # the exchange's word for it
+              order_id=pl.String(), algo_id=pl.String(), time=TIME, note=pl.String())
+POSITIONS = fact("positions", ("account", "instance", "number"),
+                 "every trade of the trader: opened, protected, closed, and what came of it, in USDT",
+                 account=pl.String(),
+                 instance=pl.String(),               # of the journal that numbers them
+                 number=pl.Int32(), name=pl.String(), symbol=pl.String(), side=pl.String(),
+                 time=TIME,                          # when its entry was due
+                 state=pl.String(),                  # entering | open | closed | void: never filled
+                 parent=pl.Int32(), reopen=pl.Int64(),    # the trade that it reopened; how often the chain was
+                 amount_usdt=AMOUNT, leverage=AMOUNT, tp_usdt=AMOUNT, sl_usdt=AMOUNT, margin_type=pl.String(),
+                 quantity=AMOUNT, entry_price=AMOUNT, take_profit=AMOUNT, stop_loss=AMOUNT,
+                 entry_order=pl.String(), stop_order=pl.String(), profit_order=pl.String(),    # client ids
+                 opened_at=TIME, closed_at=TIME, exit_price=AMOUNT, reason=pl.String(),    # types.ExitReason
+                 fee=AMOUNT, funding=AMOUNT, pnl=AMOUNT, note=pl.String())
 MANUAL_ENTRIES = fact("manual_entries", ("id",),
                       "what people know and the exchange does not; a revoked one counts no more",
                       id=pl.String(), account=pl.String(), action=pl.String(),    # types.Action
@@ -291,13 +312,24 @@ BACKTEST_SWEEPS = derived("backtest_sweeps", ("name", "setting"),
                           trades=pl.Int64(), wins=pl.Int64(), losses=pl.Int64(), pnl=pl.Float64(), fees=pl.Float64(),
                           funding=pl.Float64(), max_drawdown=pl.Float64(), liquidations=pl.Int64(),
                           ambiguous=pl.Int64(), excess=pl.Float64())
+PARITY = derived("parity", ("name", "number"),
+                 "each live trade beside the backtest's over the same minutes; the parts add up to the difference",
+                 name=pl.String(), number=pl.Int64(),        # 1, 2 … in the order of the entries
+                 side=pl.String(), found=pl.String(),        # both | live only | backtest only
+                 live_entry_time=TIME, live_entry_price=pl.Float64(), live_exit_time=TIME,
+                 live_exit_price=pl.Float64(), live_reason=pl.String(), live_pnl=pl.Float64(),
+                 backtest_entry_time=TIME, backtest_entry_price=pl.Float64(), backtest_exit_time=TIME,
+                 backtest_exit_price=pl.Float64(), backtest_reason=pl.String(), backtest_pnl=pl.Float64(),
+                 difference=pl.Float64(),                    # USDT, live less backtest; what is open counts 0
+                 delay=pl.Float64(), slippage=pl.Float64(), fee=pl.Float64(), funding=pl.Float64(),
+                 manual=pl.Float64(), data=pl.Float64())     # compute.parity says what each is
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
-    CONVERTS, INCOME, FILLS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS, CLOSINGS, QUARANTINE,
-    RUNS, SLOTS, CONFIG_HISTORY)}
+    CONVERTS, INCOME, FILLS, ORDERS, POSITIONS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS,
+    CLOSINGS, QUARANTINE, RUNS, SLOTS, CONFIG_HISTORY)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,
-    BACKTEST_SWEEPS)}
+    BACKTEST_SWEEPS, PARITY)}
 TABLES = {**FACTS, **DERIVED}

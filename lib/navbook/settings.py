@@ -154,6 +154,7 @@ class Settings(BaseSettings):
     sandbox_url: WebAddress | None = None             # none: a command starts its own
     store: str = "data"
     runs: str = "runs"
+    vault: str = "navbook.vault"                      # the file of encrypted keys
     benchmark: Benchmark = Benchmark()
     benchmarks: dict[AccountName, Benchmark] = {}     # further ones, beside the account's own
     accounts: dict[AccountName, Account] = {}
@@ -227,6 +228,10 @@ class Settings(BaseSettings):
             return self._folder(self.backups)
         return (self.runs_folder if "://" in self.store else Path(self.location).parent) / "backups"
 
+    @property
+    def vault_file(self) -> Path:
+        return self._folder(self.vault)
+
     def _folder(self, name: str) -> Path:
         return (self.base / Path(name).expanduser()).resolve()
 
@@ -270,11 +275,19 @@ def load(file: Path | str | None = None) -> Settings:
     if path.suffix == ".json":    # what a run keeps of its effective settings
         return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        return parse(path.read_text(encoding="utf-8-sig"), path)
+    except UnicodeDecodeError as problem:
         raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
     except OSError as problem:
         raise SettingsInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+
+
+def parse(text: str, path: Path) -> Settings:
+    """Settings from `text`, which stands (or shall stand) in the navbook.toml at `path`. Raises `SettingsInvalid`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
     if misplaced := content.keys() & SET_BY_LOAD:
         raise SettingsInvalid(f"{path}: {min(misplaced)} is not a setting.")
     config = _validated({**content, "base": path.parent, "file": path}, str(path))
@@ -349,47 +362,72 @@ def variable_of(account: str) -> str:
 
 
 def keys(account: str, environment: Environment, variables: Mapping[str, str] | None = None) -> Keys:
-    """The API key of `account`: NAVBOOK_<ACCOUNT>_API_KEY and _API_SECRET, or files named by …_FILE.
+    """The API key of `account` in the environment: see `keys_in`. Raises `SettingsInvalid` where there is none."""
+    found = keys_in(os.environ if variables is None else variables, account, environment)
+    if found is None:
+        raise SettingsInvalid(f"{no_key(account, environment)}.")
+    return found[0]
 
-    For the testnet also BINANCE_TESTNET_API_KEY and _API_SECRET. Raises `SettingsInvalid`.
+
+def keys_in(variables: Mapping[str, str], account: str, environment: Environment) -> tuple[Keys, str] | None:
+    """The API key of `account` and the variable that holds it (or the path of its file), where there is one.
+
+    NAVBOOK_<ACCOUNT>_API_KEY and _API_SECRET, or files named by …_FILE; for the testnet also BINANCE_TESTNET_API_KEY
+    and _API_SECRET. Raises `SettingsInvalid` for what is no key.
     """
-    variables = os.environ if variables is None else variables
-    prefixes = [f"NAVBOOK_{variable_of(account)}"]
-    if environment is Environment.TESTNET:
-        prefixes.append(ANY_TESTNET_ACCOUNT)
-    for prefix in prefixes:
+    for prefix in _prefixes(account, environment):
         values = [_secret(f"{prefix}_{part}", variables) for part in ("API_KEY", "API_SECRET")]
         if all(values):
+            source = f"{prefix}_API_KEY"
             redaction.remember(*values)
-            return Keys(api_key=SecretStr(values[0] or ""), api_secret=SecretStr(values[1] or ""))
-    wanted = ", or ".join(f"{prefix}_API_KEY and {prefix}_API_SECRET" for prefix in prefixes)
-    raise SettingsInvalid(f"No API key for account {account}: set {wanted} (or …_FILE).")
+            return (Keys(api_key=SecretStr(values[0] or ""), api_secret=SecretStr(values[1] or "")),
+                    source if variables.get(source) else f"{source}_FILE")
+    return None
+
+
+def no_key(account: str, environment: Environment) -> str:
+    """The beginning of a sentence: which variables to set."""
+    wanted = ", or ".join(f"{prefix}_API_KEY and {prefix}_API_SECRET" for prefix in _prefixes(account, environment))
+    return f"No API key for account {account}: set {wanted} (or …_FILE)"
+
+
+def _prefixes(account: str, environment: Environment) -> list[str]:
+    own = f"NAVBOOK_{variable_of(account)}"
+    return [own, ANY_TESTNET_ACCOUNT] if environment is Environment.TESTNET else [own]
 
 
 def _secret(variable: str, variables: Mapping[str, str]) -> str | None:
-    value, source = variables.get(variable), variable
-    if not value and (name := variables.get(f"{variable}_FILE")):
-        source = f"{variable}_FILE"
-        try:
-            value = Path(name).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as problem:
-            reason = getattr(problem, "strerror", None) or "not text"
-            raise SettingsInvalid(f"{source} names {name}, which cannot be read: {reason}.") from None
-    value = (value or "").strip()
+    value, source = said_or_filed(variable, variables)
+    return key_part(value, source) or None
+
+
+def key_part(text: str, source: str) -> str:
+    """`text` without blanks around it. Raises `SettingsInvalid` naming `source` when it is no API key or secret."""
+    value = text.strip()
     if not re.fullmatch(r"[!-~]*", value):
         raise SettingsInvalid(f"{source} is no API key or secret: it holds blanks, line breaks or strange letters.")
-    return value or None
+    return value
+
+
+def said_or_filed(variable: str, variables: Mapping[str, str]) -> tuple[str, str]:
+    """The value of `variable`, else what the file holds that `variable`_FILE names; and which of the two it is.
+
+    Raises `SettingsInvalid` for a file that cannot be read.
+    """
+    value, source = variables.get(variable), f"{variable}_FILE"
+    if value or not (name := variables.get(source)):
+        return value or "", variable
+    try:
+        return Path(name).read_text(encoding="utf-8-sig"), source
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not text"
+        raise SettingsInvalid(f"{source} names {name}, which cannot be read: {reason}.") from None
 
 
 def alert_urls(config: Settings, variables: Mapping[str, str] | None = None) -> list[str]:
     """Where alerts go: `alerts.urls`, and those of NAVBOOK_ALERTS_URLS (or the file …_FILE), a blank between two."""
     variables = os.environ if variables is None else variables
-    told = variables.get("NAVBOOK_ALERTS_URLS", "")
-    if not told and (name := variables.get("NAVBOOK_ALERTS_URLS_FILE")):
-        try:
-            told = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise SettingsInvalid(f"NAVBOOK_ALERTS_URLS_FILE names {name}, which cannot be read: {problem}.") from None
+    told, _ = said_or_filed("NAVBOOK_ALERTS_URLS", variables)
     urls = [*(url.get_secret_value() for url in config.alerts.urls), *told.split()]
     redaction.remember(*urls)
     return urls

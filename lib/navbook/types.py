@@ -138,11 +138,13 @@ class MarginType(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a trade ended; OPEN: it has not."""
+    """Why a trade ended; OPEN: it has not. A backtest knows the first three."""
 
     TAKE_PROFIT = "TP"
     STOP_LOSS = "SL"
     LIQUIDATION = "LIQUIDATION"
+    MANUAL = "MANUAL"    # closed by a person, or because it could not be protected
+    ORPHAN = "ORPHAN"    # gone, and the exchange does not tell how
     OPEN = "OPEN"
 
 
@@ -152,3 +154,10 @@ class Intrabar(StrEnum):
     PESSIMISTIC = "pessimistic"    # the stop was first
     OPTIMISTIC = "optimistic"      # the profit was first
     PATH = "path"                  # open, low, high, close of a rising candle; open, high, low, close of a falling one
+
+
+class ExitOrder(StrEnum):
+    """The two conditional orders of an open position."""
+
+    STOP = "STOP"
+    PROFIT = "PROFIT"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from navbook.cli import (
+    account,
     alerts,
     answers,
     backtesting,
@@ -21,6 +22,7 @@ from navbook.cli import (
     flows,
     logs,
     running,
+    trade,
     upkeep,
 )
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
@@ -29,11 +31,11 @@ from navbook.errors import NavbookError
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-for family in (flows, fees, export, candles, backup, alerts):
+for family in (flows, fees, export, candles, backup, alerts, account, trade):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
-for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore, running.run, running.runs,
-                running.slots, running.reproduce):
+for command in (backtesting.backtest, backtesting.parity, answers.explain, answers.lifetime, answers.backfill,
+                closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore,
+                running.run, running.runs, running.slots, running.reproduce):
     app.command()(command)
 app.add_typer(running.app, name="schedule")
 

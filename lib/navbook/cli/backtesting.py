@@ -1,4 +1,4 @@
-"""`navbook backtest`: each option is a parameter of the notebook; what is left out is as there."""
+"""`navbook backtest` and `navbook parity`: each option is a parameter of a notebook; what is left out is as there."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def backtest(symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT."
     commands.backtest(settings.load(config), typer.echo, {
         key: value.value if isinstance(value, StrEnum) else value for key, value in given.items() if value is not None},
         in_process=no_notebook)
+
+
+def parity(name: Annotated[str, typer.Argument(help="A position of [trade].")],
+           since: Annotated[str | None, typer.Option("--from", help="UTC; default: its first trade.")] = None,
+           until: Annotated[str | None, typer.Option("--to", help="UTC; default: now.")] = None,
+           taker_fee: Annotated[float | None, typer.Option(help="Of the backtest: default 0.0005.")] = None,
+           no_notebook: NoNotebook = False, config: Config = None) -> None:
+    """Put a position's live trades beside a backtest of the same minutes, and name what makes each difference."""
+    from navbook import settings
+    from navbook.runner import commands
+    given = {"name": name, "since": since, "until": until, "taker_fee": taker_fee}
+    commands.parity(settings.load(config), typer.echo,
+                    {key: value for key, value in given.items() if value is not None}, in_process=no_notebook)
 
 
 def _grid(texts: list[str]) -> dict[str, list[float | str]]:

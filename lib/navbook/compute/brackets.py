@@ -371,3 +371,14 @@ def reopen_deadline(rules: BracketRules, notice: int) -> int:
 def may_reopen(rules: BracketRules, reopens: int) -> bool:
     """Whether a position that was reopened `reopens` times may be so once more."""
     return rules.max_reopens is None or reopens < rules.max_reopens
+
+
+def reopening(rules: BracketRules, reopens: int, minute_end: int) -> tuple[int, int] | None:
+    """The earliest and the last moment of the entry that follows a close in the minute ending at `minute_end`.
+
+    reopens  how often the closed position had been reopened; None: it may not be so again
+    """
+    if not may_reopen(rules, reopens):
+        return None
+    notice = notice_time(rules, minute_end)
+    return reopen_time(rules, notice), reopen_deadline(rules, notice)

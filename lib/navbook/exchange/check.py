@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from navbook.errors import ExchangeError, ExchangeUnavailable, RequestRejected
+from navbook.errors import ExchangeError, ExchangeUnavailable, KeyUnsafe, RequestRejected
 from navbook.exchange import fetch, parse
 from navbook.exchange.client import Exchange
 from navbook.types import Environment
 
 ADDRESS = re.compile(r"request ip:\s*([0-9a-f.:]*[0-9a-f])", re.IGNORECASE)    # as Binance adds it to -2015
-UNKNOWN_KEY = frozenset({-2008, -2014})
-WRONG_SECRET = -1022
+OTHER_ENVIRONMENT, NO_KEY, WRONG_SECRET = -2008, -2014, -1022
 REFUSED = -2015    # of a wrong address and a missing right alike, on some hosts of an unknown key, too
+WITHDRAWS = "The key can withdraw, which navbook refuses; make one on Binance without that right."
 Level = Literal["ok", "warning", "error"]
 
 
@@ -23,12 +23,15 @@ class Finding:
     """One thing that a check found. `error`: nothing can be read, or much could be lost."""
 
     level: Level
-    about: str    # network | region | clock | key | secret | address | reading | trading | withdrawing | margin
+    about: str    # network, region, clock, environment, key, secret, address, reading, trading, withdrawing, margin
     told: str     # one sentence, with what to do
 
 
-async def key(exchange: Exchange) -> list[Finding]:
-    """What is right and wrong with the key of `exchange`; never raises for what the exchange says."""
+async def key(exchange: Exchange, *, trades: bool = False) -> list[Finding]:
+    """What is right and wrong with the key of `exchange`; never raises for what the exchange says.
+
+    trades  whether the key is meant to trade futures, not only to read
+    """
     try:
         await exchange.synchronise()
     except ExchangeError as problem:
@@ -44,7 +47,18 @@ async def key(exchange: Exchange) -> list[Finding]:
         return [_unreached(problem)]
     if not rights["enableReading"]:
         return [reached, _no_reading()]
-    return [reached, Finding("ok", "key", "The key is known and may read."), *_audit(rights)]
+    return [reached, Finding("ok", "key", "The key is known and may read."), *_audit(rights, trades=trades)]
+
+
+async def refuse_withdrawals(exchange: Exchange) -> None:
+    """Raise `KeyUnsafe` when the key of `exchange` may withdraw, and as `ask` does when its rights cannot be read.
+
+    The testnet does not tell, and has nothing to withdraw.
+    """
+    if exchange.environment is not Environment.TESTNET:
+        rights = parse.wallets.key_rights((await fetch.wallets.key_rights(exchange)).payload)
+        if rights.get("enableWithdrawals"):
+            raise KeyUnsafe(WITHDRAWS)
 
 
 def _unreached(problem: ExchangeError) -> Finding:
@@ -67,9 +81,11 @@ async def _on_testnet(exchange: Exchange) -> Finding:
 
 
 def _by_code(problem: RequestRejected) -> Finding | None:
-    if problem.code in UNKNOWN_KEY:
-        return Finding("error", "key", f"The key is not known here: mistyped, deleted, or of another environment. "
-                                       f"({problem.code})")
+    if problem.code == OTHER_ENVIRONMENT:
+        return Finding("error", "environment", "The key is not of this environment: it belongs to another (live, "
+                                               "testnet), or was deleted. (-2008)")
+    if problem.code == NO_KEY:
+        return Finding("error", "key", "This is not the form of a Binance key: mistyped or cut off. (-2014)")
     if problem.code == WRONG_SECRET:
         return Finding("error", "secret", "The secret does not belong to the key; set both again. (-1022)")
     return None
@@ -97,18 +113,21 @@ def _no_reading() -> Finding:
                                        "check its list of addresses. (-2015)")
 
 
-def _audit(rights: dict[str, bool]) -> list[Finding]:
-    """What a key that only reads should not be able to do. Source: BINANCE documentation, "apiRestrictions"."""
+def _audit(rights: dict[str, bool], *, trades: bool) -> list[Finding]:
+    """What a key should not be able to do, or should. Source: BINANCE documentation, "apiRestrictions"."""
     found = []
     if rights.get("enableWithdrawals"):
-        found.append(Finding("error", "withdrawing", "The key can withdraw; make one that can only read."))
+        found.append(Finding("error", "withdrawing", WITHDRAWS))
     moving = [name for name in ("enableInternalTransfer", "permitsUniversalTransfer") if rights.get(name)]
     if moving:
         found.append(Finding("warning", "withdrawing", "The key can move assets between accounts and wallets "
                                                        f"({', '.join(moving)}); navbook needs neither."))
     trading = [name for name in ("enableSpotAndMarginTrading", "enableMargin", "enableFutures", "enableVanillaOptions",
                                  "enableFixApiTrade") if rights.get(name)]
-    if trading:
+    if trades and "enableFutures" not in trading:
+        found.append(Finding("error", "trading", "The key may not trade futures, which [trade] needs of it: allow "
+                                                 "\"Enable Futures\" on Binance."))
+    elif trading and not trades:
         found.append(Finding("warning", "trading", f"The key can trade ({', '.join(trading)}); reading needs no such "
                                                    "right."))
     if not rights.get("ipRestrict"):

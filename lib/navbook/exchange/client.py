@@ -24,7 +24,14 @@ from binance.async_client import AsyncClient
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from navbook.errors import AnswerUnreadable, ExchangeUnavailable, RequestRejected, SettingsInvalid
+from navbook.errors import (
+    AnswerUnreadable,
+    ExchangeUnavailable,
+    OrdersForbidden,
+    OutcomeUnknown,
+    RequestRejected,
+    SettingsInvalid,
+)
 from navbook.exchange.budget import LONGEST_WAIT_S, Budget, Turn
 from navbook.settings import Keys
 from navbook.types import Environment, Purpose
@@ -41,8 +48,12 @@ BASE_OF = {"sapi": "MARGIN_API_URL", "fapi": "FUTURES_URL", "dapi": "FUTURES_COI
            "futures": "FUTURES_DATA_URL"}
 TRIES = 3
 TIMEOUT_S = 10
+SLOW_S = 1.0
 NOTHING_HAPPENED = frozenset({-1000, -1001, -1003, -1008})
 NOBODY_KNOWS = frozenset({-1006, -1007})    # of a read: as good as no answer
+UNSURE = NOBODY_KNOWS | {-1000, -1001}      # of a write: it may have happened
+NOT_EXECUTED = "Service Unavailable."       # the one 503 of futures that says so
+READS_BY_POST = "/sapi/v1/asset/get-funding-asset"
 TIME = "GET /api/v3/time"
 MOVED_MS = 60_000    # a sandbox so far from our clock has one of its own
 
@@ -94,6 +105,15 @@ class _Refused(Exception):
             self.code, self.message = 0, ""    # a page of a proxy or firewall
         self.status, self.retry_after = status, float(retry_after) if retry_after.isdecimal() else None
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether a write may have been carried out all the same. Source: BINANCE documentation, "Error codes"."""
+        if self.code in (-1003, -1008, -1015) or self.status in (418, 429, 451) or self.status // 100 == 3:
+            return False
+        if self.code in UNSURE or self.code == 0:
+            return self.message != NOT_EXECUTED
+        return self.status >= 500 or self.status == 408
+
 
 class _Garbled(Exception):
     """A success that is not JSON: cut off on its way, or somebody else's page."""
@@ -103,7 +123,20 @@ _turn: ContextVar[Turn | None] = ContextVar("turn", default=None)    # of the re
 
 
 class _Wire(AsyncClient):    # type: ignore[misc]    # python-binance carries no types
-    """AsyncClient that answers with `Answer`; amounts that came as numbers stay exact."""
+    """AsyncClient that answers with `Answer`; amounts that came as numbers stay exact.
+
+    orders_to  the one origin that anything but reads may go to; `orders.allow` names it, until then nothing leaves
+    """
+
+    orders_to = ""
+
+    async def _request(self, method: str, uri: str, signed: bool, force_params: bool = False, **kwargs: Any) -> Answer:
+        where = urlsplit(uri)
+        if method != "get" and where.path != READS_BY_POST and f"{where.scheme}://{where.netloc}" != self.orders_to:
+            raise OrdersForbidden(f"No order was sent: {where.netloc} is neither a sandbox nor Binance's testnet that "
+                                  "was checked; set environment = \"sandbox\" or \"testnet\".")
+        answer: Answer = await super()._request(method, uri, signed, force_params, **kwargs)
+        return answer
 
     budget: Budget
 
@@ -130,6 +163,7 @@ class Exchange:
         key, secret = (keys.api_key.get_secret_value(), keys.api_secret.get_secret_value()) if keys else ("", "")
         self.environment = environment
         self.heard: Callable[[str, Answer], None] = lambda endpoint, answer: None    # told of every answer to `ask`
+        self.stumbled: Callable[[str], None] = lambda told: None    # told, in a sentence, of what is tried again
         self.wire: AsyncClient = wire(key, secret, requests_params={"timeout": TIMEOUT_S,
                                                                     "allow_redirects": False})
         self.wire.budget = Budget(key, purpose)
@@ -139,18 +173,34 @@ class Exchange:
 
         Raises `ExchangeUnavailable` or `RequestRejected`, naming `endpoint`.
         """
+        return await self._again(lambda: self._once(endpoint, call, params))
+
+    async def send(self, endpoint: str, call: Callable[..., Awaitable[Any]], **params: Any) -> Answer:
+        """The answer to a write, sent again only where it is known that nothing happened.
+
+        Raises as `ask` does, and `OutcomeUnknown` where it may have been carried out.
+        """
+        return await self._again(lambda: self._sent(endpoint, call, params))
+
+    async def _again(self, attempt_of: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What comes of it, tried again while nothing happened."""
         async for attempt in AsyncRetrying(retry=retry_if_exception_type(ExchangeUnavailable), wait=_wait,
-                                           stop=_stop, reraise=True):
+                                           stop=_stop, reraise=True, before_sleep=self._tell):
             with attempt:
-                return await self._once(endpoint, call, params)
+                began = time.monotonic()
+                answer = await attempt_of()
+                if (took := time.monotonic() - began) > SLOW_S:
+                    self.stumbled(f"An answer took {took:.1f} s.")
+                return answer
         raise AssertionError("tenacity either returns or raises")
 
+    def _tell(self, state: RetryCallState) -> None:
+        self.stumbled(f"{state.outcome and state.outcome.exception()} It is tried again.")
+
     async def _once(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
-        in_time = self.environment is not Environment.SANDBOX or abs(self.wire.timestamp_offset) < MOVED_MS
-        turn = await self.wire.budget.turn(endpoint, self._host(endpoint), in_time=in_time)
-        _turn.set(turn)
         try:
-            answer: Answer = await call(**params)
+            async with self._turn(endpoint):
+                answer: Answer = await call(**params)
             self.heard(endpoint, answer)
             return answer
         except _Refused as problem:
@@ -163,6 +213,15 @@ class Exchange:
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
             raise ExchangeUnavailable(endpoint, reason or type(problem).__name__) from None
+
+    @asynccontextmanager
+    async def _turn(self, endpoint: str) -> AsyncIterator[None]:
+        """One request, when the machine's budget has room for it."""
+        in_time = self.environment is not Environment.SANDBOX or abs(self.wire.timestamp_offset) < MOVED_MS
+        turn = await self.wire.budget.turn(endpoint, self._host(endpoint), in_time=in_time)
+        _turn.set(turn)
+        try:
+            yield
         finally:
             if _turn.get() is turn:    # no answer came
                 self.wire.budget.answered(turn)
@@ -172,6 +231,29 @@ class Exchange:
         product = endpoint.split(" ")[-1].split("/")[1]
         address: str = getattr(self.wire, BASE_OF.get(product, "API_URL"))
         return urlsplit(address).netloc
+
+    async def _sent(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
+        try:
+            async with self._turn(endpoint):
+                answer: Answer = await call(**params)
+            self.heard(endpoint, answer)
+            return answer
+        except _Refused as problem:
+            if problem.code == -1021:
+                await self.synchronise()
+                raise ExchangeUnavailable(endpoint, "its clock and ours disagreed (-1021)") from None
+            if problem.leaves_open:
+                raise OutcomeUnknown(endpoint, self._plain(f"HTTP {problem.status} ({problem.code}) "
+                                                           f"{problem.message}")) from None
+            self._refuse(endpoint, problem)
+        except _Garbled as problem:
+            raise OutcomeUnknown(endpoint, f"its answer is not JSON ({self._plain(str(problem))})") from None
+        except aiohttp.ClientConnectorError as problem:
+            raise ExchangeUnavailable(endpoint, self._plain(str(problem)) or "no connection") from None
+        except (aiohttp.ClientError, OSError, ValueError) as problem:
+            reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
+            raise OutcomeUnknown(endpoint, reason or type(problem).__name__) from None
+
 
     def sapi(self, path: str) -> Callable[..., Awaitable[Any]]:
         """A signed GET below /sapi/v1 that python-binance has no method for."""
@@ -183,10 +265,11 @@ class Exchange:
     def _refuse(self, endpoint: str, problem: _Refused) -> Never:
         status, code = problem.status, problem.code
         told = self._plain(problem.message)
-        if status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS:
+        not_here = status == 451 or (status == 403 and code in (0, -1000))    # retrying does not move us elsewhere
+        if not not_here and (status in (408, 418, 429) or status >= 500 or code in NOTHING_HAPPENED | NOBODY_KNOWS):
             reason = f"HTTP {status}{f' ({code})' if code else ''}{f', {told}' if told else ''}"
             raise ExchangeUnavailable(endpoint, reason, problem.retry_after) from None
-        if status == 451 or (status == 403 and not code):
+        if not_here:
             told = f"HTTP {status}: Binance does not serve this network or region"
         elif status // 100 == 3:
             told = f"HTTP {status}: redirects are not followed"

@@ -132,7 +132,7 @@ def month_by_month(performance: pl.DataFrame, benchmark: words.Benchmark) -> Htm
     rows: list[tuple[str, Sequence[Cell]]] = [("", (
         _month(row["period"], with_year=len(years) > 1), words.percent(row["twr"]), words.percent(row["benchmark_twr"]),
         toned(words.points(row["alpha"], unit=False), _percents(row["alpha"]), 1),
-        _bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
+        bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
     first = years[0] if len(years) == 1 else "Month"
     own, other = _coloured("account", account), _coloured("benchmark", benchmark.short)
     return section("Month by month", _months_note(months, account, benchmark), table(
@@ -348,7 +348,7 @@ def _bar(cents: int, largest: int) -> Html:
     return Html('<span class="fill account" style="width:{:.2f}%"></span>').format(100 * cents / largest)
 
 
-def _bar_from_middle(value: float | None, widest: float) -> Html:
+def bar_from_middle(value: float | None, widest: float) -> Html:
     if value is None or not widest:
         return Html("")
     length = 50 * abs(value) / widest

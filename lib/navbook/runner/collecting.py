@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from navbook import schemas, settings
+from navbook import schemas, vault
 from navbook.compute import valuation
-from navbook.errors import NavbookError, SettingsInvalid, SnapshotIncomplete
-from navbook.exchange import client, fetch, histories, parse, wallets
+from navbook.errors import ExchangeError, KeyUnsafe, NavbookError, SettingsInvalid, SnapshotIncomplete
+from navbook.exchange import check, client, fetch, histories, parse, wallets
 from navbook.exchange.client import Exchange
 from navbook.exchange.reading import Reading, merged, wallet_states
 from navbook.runner import logs, minutes
@@ -33,6 +33,7 @@ class Collector:
         self.public, self.exchanges = public, exchanges
         self.tickers = schemas.PRICES.empty()
         self.once_ok = {name: known.once_ok(name) for name in names}
+        self.vetted = False
 
     async def read(self, harvest: Harvest, *, flows: bool = True, lookback: timedelta | None = None) -> list[Reading]:
         """One snapshot of every account at one time; with `flows`, everything that happened up to then.
@@ -44,6 +45,9 @@ class Collector:
             if isinstance(exchange, Exchange):
                 exchange.wire.timestamp_offset = self.public.wire.timestamp_offset
         self.tickers = parse.market.prices((await fetch.market.tickers(self.public)).payload, now)
+        if not self.vetted:
+            await asyncio.gather(*(self._vet(name) for name in self.names))
+            self.vetted = True
         readings = await asyncio.gather(*(self._logged(name, now, flows, lookback) for name in self.names))
         for reading in readings:
             if reading.wallets.get(Wallet.SPOT) is WalletState.FAILED:
@@ -59,6 +63,17 @@ class Collector:
                      "answers": len(reading.answers), "flows": reading.frame(schemas.CASH_FLOWS).height,
                      "reason": " ".join(reading.told) or None}
         return reading
+
+    async def _vet(self, name: str) -> None:
+        """Put the reason in the place of a connection whose key may do too much."""
+        exchange = self.exchanges[name]
+        if isinstance(exchange, Exchange):
+            try:
+                await check.refuse_withdrawals(exchange)
+            except KeyUnsafe as problem:
+                self.exchanges[name] = problem
+            except ExchangeError:
+                pass    # rights that cannot be told forbid nothing; what else cannot be read says why
 
     async def _account(self, name: str, now: datetime, flows: bool, lookback: timedelta | None) -> Reading:
         reading, exchange = Reading(name, now), self.exchanges[name]
@@ -163,9 +178,8 @@ async def connect(config: Settings, names: list[str]) -> AsyncIterator[Collector
     async with AsyncExitStack() as stack:
         for name in names:
             try:
-                keys = settings.keys(name, config.environment)
                 exchanges[name] = await stack.enter_async_context(
-                    client.connect(config.environment, config.sandbox_url, keys))
+                    client.connect(config.environment, config.sandbox_url, vault.keys(config, name)))
             except SettingsInvalid as problem:
                 exchanges[name] = problem
         public = await stack.enter_async_context(client.connect(config.environment, config.sandbox_url))

@@ -40,6 +40,9 @@ def ready_for(config: Settings, job: Job, account: str, parameters: dict[str, An
     if job.notebook == "backtest":
         from navbook.runner import backtesting
         backtesting.Plan(**parameters)
+    elif job.notebook == "parity":
+        from navbook.runner import parity
+        parity.live_trades(config, parity.Asked(**parameters))
     with locks.hold(config, job.lock):
         stores.claim(config)
         if job.notebook == "collect":
@@ -48,13 +51,18 @@ def ready_for(config: Settings, job: Job, account: str, parameters: dict[str, An
             with sandbox.for_command(config) as ready:
                 ready.names(account)
                 yield ready
-        elif job.notebook == "backtest":
+        elif job.notebook in ("backtest", "parity"):
             with sandbox.for_prices(config) as ready:
                 yield ready
         else:
             if account != "all":
                 stores.require(config, account)
             yield config
+
+
+def parity(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
+    """Compare the position that `parameters` of `parity.Asked` name; raises as `job` does."""
+    job(config, "parity", "all", told, in_process=in_process, **parameters)
 
 
 def everything(config: Settings, account: str, told: Told, *, in_process: bool = False) -> None:
@@ -106,6 +114,11 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
 
         from navbook.runner import backtesting
         asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
+    elif name == "parity":
+        import asyncio
+
+        from navbook.runner import parity
+        asyncio.run(parity.run(config, parity.Asked(**parameters)))
     else:
         from navbook.runner import pages
         pages.publish(config, account)
@@ -141,6 +154,9 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
     if notebook == "backtest":
         from navbook.runner import backtesting
         return backtesting.said(config, backtesting.Plan(**parameters))
+    if notebook == "parity":
+        from navbook.runner import parity
+        return parity.said(config, parity.Asked(**parameters))
     if notebook == "collect":
         taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
         newest = taken.group_by("account", maintain_order=True).last().sort("account")

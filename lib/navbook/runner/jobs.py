@@ -23,7 +23,8 @@ from navbook.types import RunStatus
 TALKS_TO_EXCHANGE = frozenset({"collect"})    # every other job's kernel gets no key at all
 PINNED = frozenset({"benchmark"})             # reads what its record says; publish reads what it just wrote
 AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.rebuild",
-         "backtest": "navbook.runner.backtesting", "publish": "navbook.runner.pages"}    # what each notebook imports
+         "backtest": "navbook.runner.backtesting", "parity": "navbook.runner.parity",
+         "publish": "navbook.runner.pages"}    # what each notebook imports
 
 
 def run(config: Settings, job: str, account: str = "all", *, slot: datetime | None = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import navbook.publish  # noqa: F401  (spares every Jupyter import a second: see there)
-from navbook import settings
+from navbook import settings, vault
 from navbook.errors import JobFailed, NavbookError
 from navbook.runner import parameters, scratch
 from navbook.runner.files import write_whole
@@ -35,6 +35,7 @@ class CellFailed(JobFailed):
 def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> dict[str, str]:
     """A kernel's environment: this process's, with the settings of `config` and the keys of `accounts` only.
 
+    Keys that are only in the vault become variables: a kernel never gets the secret that opens it.
     The settings go into `folder`/config.json, which stays with the run; a variable that would override
     them does not reach the kernel.
     """
@@ -44,7 +45,7 @@ def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> d
     keys = {name: str(Path(value).resolve()) if name.endswith("_FILE") else value
             for name, value in settings.without_secrets(os.environ, accounts).items() if name not in plain}
     others = {name: value for name, value in plain.items() if not name.startswith("NAVBOOK_")}
-    return {**others, **keys, "NAVBOOK_CONFIG": str(place)}
+    return {**others, **keys, **vault.variables(config, accounts), "NAVBOOK_CONFIG": str(place)}
 
 
 @contextmanager

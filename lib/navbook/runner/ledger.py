@@ -33,7 +33,7 @@ def runs(config: Settings, job: str | None = None, last: int = 20) -> pl.DataFra
 def close(config: Settings, job: str) -> None:
     """Bring runs of `job` to an end whose process is gone, if nobody runs it now."""
     lock = config.jobs.get(job, Job()).named(job).lock
-    if not (config.runs_folder / job).is_dir() or not locks.is_free(config, lock):
+    if not (config.runs_folder / job).is_dir() or locks.holder(config, lock):
         return
     with locks.hold(config, lock):
         if dead := records.close_dead(config, job):

@@ -36,16 +36,16 @@ def hold(config: Settings, job: str) -> Iterator[None]:
         lock.release()
 
 
-def is_free(config: Settings, job: str) -> bool:
-    """Whether nobody runs `job` at this moment."""
+def holder(config: Settings, job: str) -> str | None:
+    """Who runs `job` at this moment, in words; None: nobody."""
     place = _place(config, job)
     if not place.exists():
-        return True
+        return None
     try:
         with FileLock(place, timeout=0):
-            return True
+            return None
     except Timeout:
-        return False
+        return _holder(place)
 
 
 def _place(config: Settings, job: str) -> Path:

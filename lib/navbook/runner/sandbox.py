@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from navbook import schemas, settings
+from navbook import schemas, settings, vault
 from navbook.errors import ExchangeUnavailable, RequestRejected, SettingsInvalid, StoreMismatch
 from navbook.runner import stores
 from navbook.settings import Account, Settings
@@ -185,9 +185,10 @@ def with_accounts_of(sandbox: Sandbox, config: Settings) -> Settings:
                               "accounts and write a navbook.toml.")
     accounts = ({name: Account(master=account.get("master")) for name, account in present.items()}
                 if config.is_demo else config.accounts)
+    kept = vault.kept(config)
     for name in accounts:
         variable = f"NAVBOOK_{settings.variable_of(name)}_API"
-        if name in present and not any(known.startswith(f"{variable}_") for known in os.environ):
+        if name in present and name not in kept and not any(known.startswith(f"{variable}_") for known in os.environ):
             os.environ[f"{variable}_KEY"] = present[name]["api_key"]
             os.environ[f"{variable}_SECRET"] = present[name]["api_secret"]
     return config.model_copy(update={"accounts": accounts, "sandbox_url": sandbox.url})

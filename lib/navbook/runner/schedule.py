@@ -106,7 +106,7 @@ class Schedule:
 
     def _settle(self, name: str) -> None:
         lock = self.config.job(name).lock
-        if locks.is_free(self.config, lock):
+        if locks.holder(self.config, lock) is None:
             with locks.hold(self.config, lock):
                 slots.settle(self.config, name, datetime.now(UTC))
 

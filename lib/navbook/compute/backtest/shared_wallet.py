@@ -194,8 +194,7 @@ class _Replay:
         self.realised += gain
         self._note(leg, row, (price, fee, paid, gain), code, unclear=not jump and leg.which in self._both)
         leg.entered, leg.reopens = -1, leg.reopens + 1
-        if brackets.may_reopen(leg.rules, leg.reopens - 1):
-            leg.next_row = self._reopen_row(leg, row)
+        leg.next_row = self._reopen_row(leg, row)
 
     def _note(self, leg: Leg, row: int, exit_prices: tuple[float, ...], code: int, *, unclear: bool) -> None:
         self.trades.append((leg.which, leg.reopens, (leg.entered, row),
@@ -203,11 +202,14 @@ class _Replay:
 
     # -- when and how much -------------------------------------------------------------------------------------
     def _reopen_row(self, leg: Leg, row: int) -> int:
-        notice = brackets.notice_time(leg.rules, (self.candles.minute(row) + 1) * brackets.MINUTE)
-        found = self.candles.row_at(-(-brackets.reopen_time(leg.rules, notice) // brackets.MINUTE))
+        span = brackets.reopening(leg.rules, leg.reopens - 1, (self.candles.minute(row) + 1) * brackets.MINUTE)
+        if span is None:
+            return self.end
+        first, last = span
+        found = self.candles.row_at(-(-first // brackets.MINUTE))
         if found >= self.end:
             return self.end
-        late = self.candles.minute(found) * brackets.MINUTE > brackets.reopen_deadline(leg.rules, notice)
+        late = self.candles.minute(found) * brackets.MINUTE > last
         if late and not len(self.signals[leg.which]):
             return self.end
         return self._allowed(leg.which, found)

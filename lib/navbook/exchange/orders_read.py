@@ -1,0 +1,291 @@
+"""What the exchange says of orders, positions and contracts of USD-M futures: each a call and a row of plain values.
+
+Weights in brackets, of the 2400 a minute that /fapi and /dapi share. All raise as `Exchange.ask` does, and
+`AnswerUnreadable`. Source: BINANCE documentation, "USD-M futures".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from navbook.errors import AnswerUnreadable, RequestRejected
+from navbook.exchange import fetch, parse
+from navbook.exchange.client import Exchange
+from navbook.exchange.orders import KINDS, UNKNOWN_ORDER
+from navbook.exchange.values import amount, flag, identity, integer, text
+from navbook.types import Environment, ExitOrder, MarginType
+
+EXITS = {name: kind for kind, name in KINDS.items()}
+LIVE = frozenset({"NEW", "TRIGGERING"})              # a conditional order that still protects
+UNDER_WAY = frozenset({"NEW", "PARTIALLY_FILLED"})    # a plain order that may still fill
+FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")    # how the exchange names what it closes itself
+FUNDING_KINDS = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A plain order. `average` is 0 where the exchange does not tell it."""
+
+    client_id: str
+    order_id: str
+    symbol: str
+    side: str
+    position_side: str
+    status: str
+    quantity: Decimal
+    executed: Decimal
+    average: Decimal
+    updated: int    # ms
+
+    @property
+    def is_forced(self) -> bool:
+        return self.client_id.startswith(FORCED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditional:
+    """An order of the Algo service. `actual_id` is that of the order it became, "" until it triggered."""
+
+    client_id: str
+    algo_id: str
+    symbol: str
+    position_side: str
+    kind: ExitOrder | None    # None: of another type
+    status: str
+    trigger: Decimal
+    actual_id: str
+    updated: int
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A leg that is open at the exchange; `quantity` is above zero on either side."""
+
+    symbol: str
+    position_side: str
+    quantity: Decimal
+    entry: Decimal
+    mark: Decimal
+    profit: Decimal         # unrealised, USDT
+    liquidation: Decimal    # 0: none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a symbol allows, on the host that is traded on."""
+
+    symbol: str
+    status: str
+    tick: Decimal
+    step: Decimal
+    least: Decimal             # quantity of a market order
+    most: Decimal
+    least_notional: Decimal
+    brackets: tuple[dict[str, Any], ...] = ()    # rows of leverageBracket
+
+    @property
+    def most_leverage(self) -> int:
+        return max((int(row["initialLeverage"]) for row in self.brackets), default=125)
+
+    def leverage_for(self, notional: float) -> int:
+        """The highest leverage of a position of `notional`."""
+        fitting = [int(row["initialLeverage"]) for row in self.brackets if notional <= float(row["notionalCap"])]
+        return max(fitting, default=0) if self.brackets else self.most_leverage
+
+
+def _read(endpoint: str, payload: Any, row: Callable[[Any], Row]) -> Row:
+    try:
+        return row(payload)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+        raise AnswerUnreadable(endpoint, f"{type(problem).__name__}: {problem}") from None
+
+
+# -- orders ------------------------------------------------------------------------------------------------------
+async def order(exchange: Exchange, symbol: str, client_id: str = "", order_id: str = "") -> Order | None:
+    """[1] A plain order, by either id; None where the exchange knows none."""
+    endpoint = "GET /fapi/v1/order"
+    named = {"origClientOrderId": client_id} if client_id else {"orderId": order_id}
+    try:
+        answer = await exchange.ask(endpoint, exchange.wire.futures_get_order, symbol=symbol, **named)
+    except RequestRejected as problem:
+        if problem.code in UNKNOWN_ORDER:
+            return None
+        raise
+    return _read(endpoint, answer.payload, order_row)
+
+
+async def open_orders(exchange: Exchange, symbol: str) -> list[Order]:
+    """[1] Plain orders that may still fill."""
+    endpoint = "GET /fapi/v1/openOrders"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_get_open_orders, symbol=symbol)
+    return _read(endpoint, answer.payload, lambda rows: [order_row(row) for row in rows])
+
+
+def order_row(row: Any) -> Order:
+    """An order as GET tells it; replies to POST lack the average."""
+    return Order(client_id=text(row["clientOrderId"]), order_id=identity(row["orderId"]), symbol=text(row["symbol"]),
+                 side=text(row["side"]), position_side=text(row["positionSide"]), status=text(row["status"]),
+                 quantity=amount(row["origQty"]), executed=amount(row["executedQty"]),
+                 average=amount(row.get("avgPrice") or "0"), updated=integer(row["updateTime"]))
+
+
+async def conditional(exchange: Exchange, client_id: str) -> Conditional | None:
+    """[1] A conditional order, whatever became of it; None where the exchange knows none."""
+    endpoint = "GET /fapi/v1/algoOrder"
+    try:
+        answer = await exchange.ask(endpoint, exchange.wire.futures_get_algo_order, clientAlgoId=client_id)
+    except RequestRejected as problem:
+        if problem.code in UNKNOWN_ORDER:
+            return None
+        raise
+    return _read(endpoint, answer.payload, conditional_row)
+
+
+async def open_conditional(exchange: Exchange, symbol: str | None = None) -> list[Conditional]:
+    """[1; 40 without a symbol] Conditional orders that wait or trigger."""
+    endpoint = "GET /fapi/v1/openAlgoOrders"
+    named = {"symbol": symbol} if symbol else {}
+    answer = await exchange.ask(endpoint, exchange.wire.futures_get_open_algo_orders, **named)
+    return _read(endpoint, answer.payload, lambda rows: [conditional_row(row) for row in rows])
+
+
+def conditional_row(row: Any) -> Conditional:
+    return Conditional(client_id=text(row["clientAlgoId"]), algo_id=identity(row["algoId"]),
+                       symbol=text(row["symbol"]), position_side=text(row["positionSide"]),
+                       kind=EXITS.get(text(row["orderType"])), status=text(row["algoStatus"]),
+                       trigger=amount(row["triggerPrice"]), actual_id=str(row.get("actualOrderId") or ""),
+                       updated=integer(row["updateTime"]))
+
+
+# -- the account -------------------------------------------------------------------------------------------------
+async def clock(exchange: Exchange) -> int:
+    """[1] The futures' time in ms; later signatures carry the offset to it."""
+    endpoint, asked = "GET /fapi/v1/time", time.time() * 1000
+    answer = await exchange.ask(endpoint, exchange.wire.futures_time)
+    now = _read(endpoint, answer.payload, lambda told: integer(told["serverTime"]))
+    exchange.wire.timestamp_offset = now - int((asked + time.time() * 1000) / 2)
+    return now
+
+
+async def held(exchange: Exchange, symbol: str | None = None) -> list[Held]:
+    """[5] Legs that are open."""
+    endpoint = "GET /fapi/v3/positionRisk"
+    named = {"symbol": symbol} if symbol else {}
+    answer = await exchange.ask(endpoint, exchange.wire.futures_position_information, **named)
+    rows = _read(endpoint, answer.payload, lambda rows: [_held_row(row) for row in rows])
+    return [row for row in rows if row.quantity]
+
+
+def _held_row(row: Any) -> Held:
+    return Held(symbol=text(row["symbol"]), position_side=text(row["positionSide"]),
+                quantity=abs(amount(row["positionAmt"])), entry=amount(row["entryPrice"]),
+                mark=amount(row["markPrice"]), profit=amount(row["unRealizedProfit"]),
+                liquidation=amount(row["liquidationPrice"]))
+
+
+async def cross_margin(exchange: Exchange) -> Decimal:
+    """[5] USDT that stand behind a further cross position: wallet and profit, less what the others must keep."""
+    answer = (await fetch.wallets.futures(exchange))[0]
+    return _read("GET /fapi/v3/account", answer.payload, lambda told: (
+        amount(told["totalCrossWalletBalance"]) + amount(told["totalCrossUnPnl"]) - amount(told["totalMaintMargin"])))
+
+
+async def is_hedged(exchange: Exchange) -> bool:
+    """[30] Whether LONG and SHORT are held apart."""
+    endpoint = "GET /fapi/v1/positionSide/dual"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_get_position_mode)
+    return _read(endpoint, answer.payload, lambda told: flag(told["dualSidePosition"]))
+
+
+async def symbol_settings(exchange: Exchange) -> dict[str, tuple[MarginType, int]]:
+    """[5] Margin type and leverage of every symbol."""
+    endpoint = "GET /fapi/v1/symbolConfig"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_symbol_config)
+    return _read(endpoint, answer.payload, lambda rows: {
+        text(row["symbol"]): (MarginType(text(row["marginType"])), integer(row["leverage"])) for row in rows})
+
+
+async def fills(exchange: Exchange, account: str, symbol: str, since: datetime, until: datetime) -> Any:
+    """[5 a week] FILLS of `symbol` in [since, until]. Raises `AnswerUnreadable` when a row of them is none."""
+    parts = [parse.archives.fills(answer.payload, account, until)
+             for answer in await fetch.archives.futures_fills(exchange, symbol, since, until)]
+    for part in parts:
+        if part.unread:
+            raise AnswerUnreadable("GET /fapi/v1/userTrades", part.unread[0].reason)
+    return [row for part in parts for row in part.frame.iter_rows(named=True)]
+
+
+async def funding(exchange: Exchange, account: str, symbol: str, since: datetime,
+                  until: datetime) -> list[tuple[datetime, Decimal]]:
+    """[30 a month] What `symbol` paid (below zero) or received in (since, until], settlement by settlement."""
+    paid = []
+    for answer in await fetch.archives.futures_income(exchange, since, until):
+        rows = parse.archives.income(answer.payload, account, until).frame
+        paid += [(row["time"], row["amount"]) for row in rows.iter_rows(named=True)
+                 if row["kind"] in FUNDING_KINDS and row["symbol"] == symbol and since < row["time"] <= until]
+    return paid
+
+
+async def funding_rate(exchange: Exchange, symbol: str, at: datetime) -> Decimal:
+    """The rate of the settlement at `at` (its minute); 0 where none is told."""
+    minute = at.replace(second=0, microsecond=0)
+    answer = await fetch.market.funding_rates(exchange, symbol, minute, at)
+    rows = parse.market.funding_rates(answer.payload, symbol, at)
+    return rows["rate"][-1] if rows.height else Decimal(0)
+
+
+# -- the market --------------------------------------------------------------------------------------------------
+async def price(exchange: Exchange, symbol: str) -> Decimal:
+    """[1] The last price."""
+    endpoint = "GET /fapi/v2/ticker/price"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_symbol_ticker, symbol=symbol)
+    return _read(endpoint, answer.payload, lambda told: amount(told["price"]))
+
+
+async def contracts(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
+    """[1, and 1 for each symbol] Filters and brackets of those of `symbols` that the host knows. Needs a key."""
+    known = await filters(exchange, symbols)
+    brackets = "GET /fapi/v1/leverageBracket"
+    for symbol, contract in known.items():
+        told = (await exchange.ask(brackets, exchange.wire.futures_leverage_bracket, symbol=symbol)).payload
+        rows = _read(brackets, told, lambda told: (told[0] if isinstance(told, list) else told)["brackets"])
+        known[symbol] = Contract(**{**vars(contract), "brackets": tuple(rows)})
+    return known
+
+
+async def filters(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
+    """[1] The same without the brackets, and without a key."""
+    endpoint = "GET /fapi/v1/exchangeInfo"
+    answer = await exchange.ask(endpoint, exchange.wire.futures_exchange_info)
+    return _read(endpoint, answer.payload, lambda told: {
+        row["symbol"]: _contract(row) for row in told["symbols"] if row["symbol"] in symbols})
+
+
+def _contract(row: Any) -> Contract:
+    filters = {each["filterType"]: each for each in row["filters"]}
+    size, at_market = filters["LOT_SIZE"], filters.get("MARKET_LOT_SIZE", filters["LOT_SIZE"])
+    # MARKET_LOT_SIZE may be finer; a quantity must lie on both
+    step = max(amount(size["stepSize"]), amount(at_market["stepSize"]))
+    return Contract(symbol=text(row["symbol"]), status=text(row["status"]),
+                    tick=amount(filters["PRICE_FILTER"]["tickSize"]), step=step,
+                    least=max(amount(size["minQty"]), amount(at_market["minQty"])),
+                    most=min(amount(size["maxQty"]), amount(at_market["maxQty"])),
+                    least_notional=amount(filters["MIN_NOTIONAL"]["notional"]))
+
+
+async def may_withdraw(exchange: Exchange) -> bool | None:
+    """[1] Whether the key can withdraw; None on the testnet, which has no /sapi to tell."""
+    if exchange.environment is Environment.TESTNET:
+        return None
+    rights = parse.wallets.key_rights((await fetch.wallets.key_rights(exchange)).payload)
+    return bool(rights.get("enableWithdrawals"))

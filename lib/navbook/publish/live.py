@@ -1,0 +1,49 @@
+"""A page that is made anew while somebody looks at it: for live dashboards, which run in a kernel of Voila.
+
+The browser asks for the next reading (a hidden `Play` widget counts there), not the kernel. So a kernel that nobody
+looks at any more falls silent and is culled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from navbook.publish import palette
+from navbook.publish.markup import Html, join
+
+TEMPLATE = Path(__file__).with_name("template")
+OF_VOILA = ("body,.jp-Notebook,.jp-Cell,.jp-OutputArea,.jp-OutputArea-child,.jp-OutputArea-output,#rendered_cells"
+            "{padding:0!important;margin:0!important;background:var(--bg)!important;overflow:visible!important}"
+            ".widget-html,.widget-html-content,.jupyter-widgets{margin:0!important;overflow:visible!important;"
+            "font:inherit!important;color:inherit!important;line-height:inherit!important}"
+            ".jp-OutputPrompt,.jp-InputPrompt{display:none!important}")
+
+
+def page(make: Callable[[], Html], every: timedelta) -> ipywidgets.Widget:
+    """A widget that shows what `make` returns, and shows it again `every` so often as long as a browser is there."""
+    shown = ipywidgets.HTML(value=str(make()))
+    ticks = ipywidgets.Play(interval=int(every / timedelta(milliseconds=1)), max=2**30, playing=True,
+                            layout=ipywidgets.Layout(display="none"))
+
+    def again(change: object) -> None:
+        shown.value = str(make())
+
+    ticks.observe(again, "value")
+    return ipywidgets.VBox([shown, ticks])
+
+
+def layout(rows: Sequence[tuple[Sequence[Html], Sequence[Html]]], css: str = "") -> Html:
+    """A page of `rows`: (main, aside) side by side, (all, ()) over the full width; with the pages' style.
+
+    css  a further style sheet of the template folder
+    """
+    style = palette.css_variables() + f":root{{--font:{palette.FONT}}}" + "".join(
+        (TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.css", css) if name)
+    shown = (Html('<div class="full">{}</div>').format(join(main)) if not aside else
+             Html('<div class="columns"><div>{}</div><div>{}</div></div>').format(join(main), join(aside))
+             for main, aside in rows)
+    return Html("<style>{}</style><main class=\"page\">{}</main>").format(Html(style + OF_VOILA), join(shown))

@@ -1,0 +1,90 @@
+"""The kill switch: close what is ours, cancel what is ours, whatever else is going on."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from navbook import vault
+from navbook.compute.decisions import TradeState
+from navbook.errors import ExchangeError
+from navbook.exchange import client, orders, orders_read
+from navbook.settings import Settings
+from navbook.trader import adopting, checking, keeping, modes
+from navbook.trader.desk import Desk, shown
+from navbook.trader.journal import ENTRY, Journal, Trade, place
+from navbook.trader.loop import Told
+from navbook.trader.plans import Plan, of_account
+from navbook.types import ExitReason, Purpose
+
+WAIT_S = 5.0    # for a running trader to finish its step
+ROUNDS = 3
+
+
+async def everything(config: Settings, account: str, told: Told) -> list[str]:
+    """What could not be closed or cancelled, in words; nothing when all is.
+
+    Needs neither the account's lock nor that entries are allowed. A position is closed first, and keeps its stop
+    until then.
+    """
+    keys = vault.keys(config, account)
+    async with client.connect(config.environment, config.sandbox_url, keys, Purpose.TRADE) as exchange:
+        with closing(Journal(place(config, account))) as journal:
+            desk = Desk(exchange, journal, account, told)
+            exchange.stumbled = lambda said: desk.say("", "stumbled", said)
+            await orders.allow(exchange)
+            desk.now = await orders_read.clock(exchange)
+            left = await _closed(desk, of_account(config, account))
+            keeping.store(config, account, journal)
+            return left
+
+
+async def _closed(desk: Desk, plans: list[Plan]) -> list[str]:
+    for trade in [desk.journal.last(plan.name) for plan in plans] + desk.journal.unfinished():
+        if trade is not None:
+            _end(desk, trade)
+    every = [*plans, *adopting.without_a_plan(desk, plans)]
+    await modes.load_contracts(desk, {plan.symbol for plan in every})
+    left: list[str] = []
+    for _ in range(ROUNDS):
+        try:
+            traded = [plan for plan in every if desk.journal.last(plan.name)]
+            if traded:
+                await checking.check(desk, traded, desk.now)
+            left = [*_still_open(desk), *await _cancelled(desk)]
+        except ExchangeError as problem:
+            desk.say("", "failed", str(problem), "alert")
+            left = [str(problem)]
+        if not left:
+            break
+    return left
+
+
+def _end(desk: Desk, trade: Trade) -> None:
+    """Nothing follows it; what is open closes, what was never sent is dropped."""
+    if trade.state is TradeState.OPEN:
+        desk.change(trade, closing=ExitReason.MANUAL, is_last=True)
+    elif trade.state is TradeState.ENTERING:
+        is_sent = any(row.is_open_ended for row in desk.journal.orders(trade.id, ENTRY))
+        desk.change(trade, is_last=True, **({"closing": ExitReason.MANUAL} if is_sent else {"state": TradeState.VOID}))
+    elif not trade.is_last:
+        desk.change(trade, is_last=True)
+
+
+def _still_open(desk: Desk) -> list[str]:
+    return [f"{trade.name} ({trade.symbol} {trade.side}, {shown(trade.quantity)})"
+            for trade in desk.journal.unfinished()]
+
+
+async def _cancelled(desk: Desk) -> list[str]:
+    """Cancel every order of ours that waits, on whatever symbol; those that could not be."""
+    left = []
+    kept = {trade.id for trade in desk.journal.unfinished()}    # what is still open keeps its protection
+    for order in await orders_read.open_conditional(desk.exchange):
+        row = desk.journal.order(order.client_id)
+        if not desk.is_ours(order.client_id) or (row is not None and row.trade in kept):
+            continue
+        try:
+            await orders.cancel_conditional(desk.exchange, order.client_id)
+        except ExchangeError as problem:
+            left.append(f"order {order.client_id}: {problem}")
+    return left
