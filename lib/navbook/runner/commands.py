@@ -38,8 +38,8 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
 
 def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
     """Run the backtest that `parameters` of `backtesting.Plan` name; raises as `job` does, and `BracketInvalid`."""
-    from navbook.runner import backtesting
-    backtesting.Plan(**parameters)    # refuses what cannot be before anything runs
+    from navbook.runner.backtest_plan import Plan
+    Plan(**parameters)    # refuses what cannot be before anything runs
     with locks.hold(config, "backtest"):
         stores.claim(config)
         with sandbox.for_prices(config) as ready:
@@ -87,7 +87,8 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         import asyncio
 
         from navbook.runner import backtesting
-        asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
+        from navbook.runner.backtest_plan import Plan
+        asyncio.run(backtesting.run(config, Plan(**parameters)))
     else:
         from navbook.runner import pages
         pages.publish(config, account)
@@ -121,8 +122,8 @@ def _summary(config: Settings, name: str, account: str, parameters: Mapping[str,
         from navbook.runner import pages
         return f"pages in {pages.published_folder(config)}."
     if name == "backtest":
-        from navbook.runner import backtesting
-        return backtesting.said(config, backtesting.Plan(**parameters))
+        from navbook.runner.backtest_plan import Plan, said
+        return said(config, Plan(**parameters))
     if name == "collect":
         taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
         newest = taken.group_by("account", maintain_order=True).last().sort("account")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -70,6 +71,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, parameters: Ma
 
     Raises `UnknownParameter` before anything ran, `CellFailed` with the reason in one sentence.
     """
+    sys.modules.setdefault("papermill.s3", None)    # type: ignore[arg-type]    # it would load boto3, a second: no run is on S3
     import papermill  # takes a second, in which the kernel starts
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -80,7 +82,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, parameters: Ma
     result.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(notebook, result, dict(parameters), progress_bar=False, km=manager,
-                                   start_timeout=START_TIMEOUT_S)
+                                   start_timeout=START_TIMEOUT_S, stderr_file=sys.stderr)    # progress of long work
     except PapermillExecutionError as failure:
         sentence = failure.evalue if failure.ename in _our_errors() else f"{failure.ename}: {failure.evalue}"
         raise CellFailed(sentence, failure.cell_index) from None
