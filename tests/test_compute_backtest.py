@@ -207,6 +207,19 @@ def test_a_sweep_ends_when_progress_says_so():
         backtest.sweep(frame(walk(500)), BracketRules(), {"tp_usdt": [1, 2, 3, 4, 5, 6, 7]}, progress=stop)
 
 
+def test_a_sweep_on_a_wallet_tells_its_progress_and_ends_too():
+    """One run after the other, as a wallet couples a chain's trades: the slow kind."""
+    def stop(part):
+        told.append(part)
+        if part >= 0.5:
+            raise KeyboardInterrupt
+
+    told: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        backtest.sweep(frame(walk(300)), BracketRules(wallet_usdt=150), {"tp_usdt": list(range(1, 11))}, progress=stop)
+    assert told == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+
 @pytest.mark.parametrize(("grid", "key"), [
     ({"tp": [1]}, "grid"), ({"tp_usdt": []}, "tp_usdt"), ({"tp_usdt": [1, -1]}, "tp_usdt"), ({"side": "LONG"}, "side")])
 def test_a_grid_that_cannot_be_is_refused(grid, key):

@@ -30,6 +30,7 @@ WALLETS = {
     "totals": parse.wallets.totals, "flags": parse.wallets.account_flags, "rights": parse.wallets.key_rights,
     "prices": lambda payload: parse.market.prices(payload, NOW),
     "candles": lambda payload: parse.market.candles(payload, "BTCUSDT", NOW),
+    "symbol_filters": lambda payload: parse.market.symbol_filters(payload, "BTCUSDT", NOW),
     "emails": parse.flows.sub_account_emails,
 }
 HISTORIES = {
@@ -42,6 +43,8 @@ HISTORIES = {
     "converts": parse.archives.converts, "income": parse.archives.income, "fills": parse.archives.fills,
 }
 PARSERS = WALLETS | {name: lambda payload, parser=parser: parser(payload, "main", NOW) for name, parser in HISTORIES.items()}
+FILTERS = [{"filterType": "PRICE_FILTER", "tickSize": "0.10"}, {"filterType": "LOT_SIZE", "stepSize": "0.001"},
+           {"filterType": "MARKET_LOT_SIZE", "stepSize": "0.002"}, {"filterType": "MAX_NUM_ORDERS", "limit": 200}]
 PAIR = {side: {"asset": "BTC", "netAsset": "1"} for side in ("baseAsset", "quoteAsset")}
 ROWS = {    # one good row of each list, for the fuzz to spoil
     "spot": {"asset": "BTC", "free": "1", "locked": "0"}, "funding": {"asset": "BTC", "free": "1", "locked": "0"},
@@ -50,6 +53,7 @@ ROWS = {    # one good row of each list, for the fuzz to spoil
     "earn_locked": {"asset": "BTC", "amount": "1"}, "daily": {"updateTime": 1, "data": {"balances": []}},
     "totals": {"walletName": "Spot", "balance": "1", "activate": True}, "prices": {"symbol": "BTCUSDT", "price": "1"},
     "candles": [1, "1", "1", "1", "1", "1"], "emails": {"email": "sub@x.com"},
+    "symbol_filters": {"symbol": "BTCUSDT", "filters": FILTERS},
     "deposits": deposit(), "withdrawals": withdrawal(), "with_subs": transfer(), "as_sub": sub_transfer(), "pay": payment(),
     "c2c": {"orderNumber": "1", "tradeType": "BUY", "asset": "BTC", "amount": "1", "orderStatus": "COMPLETED", "createTime": 1},
     "fiat_in": {"orderNo": "1", "fiatCurrency": "EUR", "amount": "1", "status": "Successful", "createTime": 1},
@@ -67,7 +71,7 @@ ROWS = {    # one good row of each list, for the fuzz to spoil
               "commissionAsset": "A", "realizedPnl": "0", "maker": True},
 }
 LISTS = {"spot": "balances", "futures": "assets", "coin_futures": "assets", "margin": "userAssets", "isolated_margin": "assets",
-         "earn_flexible": "rows", "earn_locked": "rows", "daily": "snapshotVos", "emails": "subAccounts", "with_subs": "result",
+         "earn_flexible": "rows", "earn_locked": "rows", "daily": "snapshotVos", "emails": "subAccounts", "symbol_filters": "symbols", "with_subs": "result",
          **dict.fromkeys(("pay", "c2c", "fiat_in", "fiat_out", "card_buys", "card_sells"), "data"),
          **dict.fromkeys(("transfers", "dividends", "flexible_rewards", "locked_rewards"), "rows"), "converts": "list",
          "dust": "userAssetDribblets"}
@@ -212,3 +216,16 @@ def test_recorded_errors_are_refused():
         if name != "uid":
             with pytest.raises(NavbookError, match=r"cannot be read|was refused"):
                 PARSERS[name](recording("recorded/error-2015-api-v3-account.json"))
+
+
+def test_a_market_order_lies_on_the_coarser_of_both_steps():
+    found = parse.market.symbol_filters({"symbols": [{"symbol": "ETHUSDT"}, ROWS["symbol_filters"]]}, "BTCUSDT", NOW)
+    assert found.rows() == [("um", "BTCUSDT", Decimal("0.002"), Decimal("0.1"), NOW)]
+    assert parse.market.symbol_filters({"symbols": []}, "BTCUSDT", NOW).is_empty()
+
+
+def test_the_filters_of_every_recorded_contract():
+    payload = recording("recorded/fapi-v1-exchangeInfo-2026-07-03.json")
+    known = {contract["symbol"] for contract in payload["symbols"]}
+    assert all(parse.market.symbol_filters(payload, symbol, NOW)["tick_size"][0] > 0 for symbol in known)
+    assert parse.market.symbol_filters(payload, "BTCUSDT", NOW)["step_size"].to_list() == [Decimal("0.001")]

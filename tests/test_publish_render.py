@@ -289,3 +289,13 @@ def test_state_is_of_one_account():
     history = world()["nav_history"]
     assert {series.state(history, name).account for name in NAMES} == set(NAMES)
     assert series.state(history, "nobody").verdict is series.Verdict.NOT_KNOWN
+
+
+def test_the_charts_library_is_put_together_once(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(render, "BUNDLES", tmp_path / "kept")
+    monkeypatch.setattr(render.vl_convert, "javascript_bundle", lambda: made.append(1) or "let chart")
+    assert (render._bundle(), render._bundle(), len(made)) == ("let chart", "let chart", 1)
+    (kept,) = (tmp_path / "kept").iterdir()    # nothing is left beside it
+    monkeypatch.setattr(render, "BUNDLES", kept / "a file is no folder")
+    assert (render._bundle(), len(made)) == ("let chart", 2)

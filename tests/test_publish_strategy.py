@@ -10,7 +10,7 @@ import pytest
 
 from navbook.publish import palette, strategy, strategy_tables, theme
 from navbook.runner import backtesting
-from navbook.runner.backtesting import Plan
+from navbook.runner.backtest_plan import Plan
 from navbook.runner.market_data import Span
 from test_compute_study import START, study
 
@@ -112,3 +112,12 @@ def test_the_line_ends_with_its_name_and_value(found):
     names = json.dumps(spec)
     assert f"strategy ${last['strategy']:,.0f}" in names.replace("\\u2212", "-") or last["strategy"] < 0
     assert f"half/half ${last['benchmark']:,.0f}" in names
+
+
+@pytest.mark.parametrize(("changed", "seen", "said"), [
+    ({}, None, "quantities nothing, levels nothing"), ({"step_size": 0.001}, None, "quantities 0.001, levels nothing"),
+    ({"step_size": 0.001, "tick_size": 0.1}, START, "quantities 0.001, levels 0.1, by Binance's filters of 2 Mar 2026")])
+def test_the_foot_says_what_was_rounded_to_and_who_said_so(found, changed, seen, said):
+    about = row(found, filters_seen_at=seen)
+    about["rules"] = json.dumps(json.loads(about["rules"]) | changed)
+    assert f"Rounded to {said}" in text(strategy_tables.footer("sandbox", about))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from commands import SHARED, navbook, sentence
 from locals import START, local_exchange
 from navbook import schemas
 from navbook.errors import BracketInvalid, SettingsInvalid
-from navbook.runner import backtesting, candle_import, commands
-from navbook.runner.backtesting import Plan
+from navbook.runner import backtest_plan, backtesting, candle_import, commands
+from navbook.runner.backtest_plan import Plan
 from navbook.settings import NOTEBOOKS
 from stores import configured, table
 from test_compute_study import walk
@@ -121,6 +123,30 @@ def test_the_exchange_is_asked_for_what_is_missing_and_the_end_is_the_last_snaps
     assert len(local.server.control("GET", "requests")) == asked
 
 
+def steps(row):
+    rules = json.loads(row["rules"])
+    return rules["step_size"], rules["tick_size"], row["filters_seen_at"]
+
+
+def test_the_exchanges_filters_are_asked_for_once_and_kept_for_an_offline_run(local):
+    local.collect(START)
+    config = local.config()
+    first = answered(config, since="2026-03-01").row(0, named=True)
+    assert steps(first) == (0.001, 0.1, START)
+    quantity = table(config, "backtest_trades")["quantity"]
+    assert ((quantity * 1000).round(9) % 1 == 0).all()
+    local.server.control("POST", "faults", path="/fapi/v1/*", status=503)
+    assert answered(config, since="2026-03-01").row(0, named=True) == first
+    assert steps(answered(config, since="2026-03-01", step_size=0.01).row(0, named=True)) == (0.01, 0.1, START)
+    assert steps(answered(config, since="2026-03-01", step_size=0, tick_size=0).row(0, named=True)) == (0, 0, None)
+
+
+def test_nothing_is_rounded_where_nobody_knows_the_filters(tmp_path):
+    config = recorded(tmp_path)
+    assert steps(answered(config, since="2026-03-02").row(0, named=True)) == (0, 0, None)
+    assert steps(answered(config, since="2026-03-02", tick_size=0.5).row(0, named=True)) == (0, 0.5, None)
+
+
 def test_candles_for_backtests_price_no_flow(local):
     """A symbol that only the futures market is stored of has no price in the books."""
     local.collect(START + timedelta(hours=1))
@@ -143,7 +169,7 @@ def test_every_option_is_a_parameter_of_the_plan():
     from navbook.cli.backtesting import backtest
     renamed = {"amount": "amount_usdt", "tp": "tp_usdt", "sl": "sl_usdt", "wallet": "wallet_usdt"}
     options = {renamed.get(name, name) for name in inspect.signature(backtest).parameters}
-    assert options - {"no_notebook", "config"} == set(inspect.signature(Plan).parameters)
+    assert options - {"trade", "no_notebook", "config"} == set(inspect.signature(Plan).parameters)
 
 
 def test_the_command_runs_the_notebook_offline_and_writes_as_the_function_does(tmp_path):
@@ -157,6 +183,7 @@ def test_the_command_runs_the_notebook_offline_and_writes_as_the_function_does(t
     page = (Path(done.stdout.split("Run: ")[1].strip()) / "page.html").read_text()
     assert "trades depend on bar order, PnL between" in page
     assert "Is it luck?" in page
+    assert "quantities nothing, levels nothing" in page
 
 
 def test_without_a_notebook_the_command_says_the_same_line(tmp_path):
@@ -169,6 +196,50 @@ def test_without_a_notebook_the_command_says_the_same_line(tmp_path):
 def test_the_command_refuses_in_one_sentence(tmp_path):
     recorded(tmp_path)
     assert "leverage = 500.0 cannot be used" in sentence(navbook("backtest", "--leverage", "500", folder=tmp_path))
+
+
+TRADE = '''[trade.eth_short]
+account = "main"
+symbol = "ETHUSDT"
+side = "SHORT"
+tp_usdt = 20
+sl_usdt = 7
+'''
+
+
+def test_a_trade_of_the_settings_is_replayed_under_its_name(tmp_path):
+    recorded(tmp_path)
+    config = configured(tmp_path, more=TRADE)
+    done = navbook("backtest", "--trade", "eth_short", "--sl", "9", "--from", "2026-03-02", "--grid", "tp_usdt=10,20",
+                   "--no-notebook", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    row = table(config, "backtests").row(0, named=True)
+    assert (row["name"], row["symbol"], row["market"]) == ("eth_short", "ETHUSDT", "um")
+    rules = json.loads(row["rules"])
+    assert (rules["side"], rules["tp_usdt"], rules["sl_usdt"]) == ("SHORT", 20, 9)
+
+
+@pytest.mark.parametrize(("section", "name", "said"), [
+    (TRADE, "btc", "There is no [trade.btc] in navbook.toml; there are eth_short."), ("", "btc", "there are none."),
+    (TRADE + "width = 3\n", "eth_short", "[trade.eth_short] cannot be used: width is not one of its settings"),
+    ('[trade.x]\nside = "LONG"\n', "x", "it names no symbol")])
+def test_a_trade_that_cannot_be_is_refused(tmp_path, section, name, said):
+    with pytest.raises(SettingsInvalid) as refused:
+        backtest_plan.of_trade(configured(tmp_path, more=section), name)
+    assert said in str(refused.value)
+
+
+def test_the_command_line_loads_neither_the_compiler_nor_the_exchange():
+    """A second each; the notebook's kernel loads what it needs itself."""
+    loaded = subprocess.run([sys.executable, "-c", "import navbook.runner.backtest_plan, navbook.runner.commands, sys;"
+                             "print({'numba', 'binance', 'aiohttp'} & set(sys.modules))"], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "set()"
+
+
+def test_a_long_sweep_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(backtesting, "TELL_EVERY_S", 0)
+    answered(recorded(tmp_path), since="2026-03-02", wallet_usdt=150)
+    assert capsys.readouterr().err.splitlines()[-1] == "Settings: 100% of the sweep."
 
 
 def test_a_grid_is_written_as_rule_and_values():

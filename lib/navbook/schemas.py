@@ -167,6 +167,10 @@ FUNDING_RATES = fact("funding_rates", ("market", "symbol", "time"),
                      "what longs pay shorts at each settlement, as a fraction of the position at the mark price",
                      market=pl.String(), symbol=pl.String(), time=TIME,    # on its minute; the exchange is seconds off
                      rate=AMOUNT, mark_price=AMOUNT)                       # null where it is not told
+SYMBOL_FILTERS = fact("symbol_filters", ("market", "symbol"),
+                      "what the exchange rounds a symbol's market orders and prices to",
+                      market=pl.String(), symbol=pl.String(), step_size=AMOUNT,    # of the quantity, in the base asset
+                      tick_size=AMOUNT)                                            # of the price
 RUNS = fact("runs", ("run",), "every run of a job and how it ended",
             run=pl.String(), job=pl.String(), account=pl.String(), started_at=TIME, ended_at=TIME,
             status=pl.String(), reason=pl.String())    # types.RunStatus
@@ -292,6 +296,7 @@ BACKTESTS = derived("backtests", ("name",),
                     gain=pl.Float64(),                 # pnl over amount_usdt
                     buy_and_hold=pl.Float64(),         # of the symbol
                     benchmark=pl.Float64(),            # half BTC, half ETH; null: their candles are not all known
+                    filters_seen_at=TIME,              # of the exchange's step and tick; null: neither was used
                     settings=pl.Int64(),               # tried in the sweep
                     better=pl.Int64(),                 # of them
                     deflated_sharpe=pl.Float64(),      # that the best one has skill; null: too few periods
@@ -326,8 +331,8 @@ PARITY = derived("parity", ("name", "number"),
 
 FACTS = {schema.name: schema for schema in (
     STORE_META, ACCOUNTS, RESPONSES, SNAPSHOTS, BALANCES, WALLET_TOTALS, PRICES, CASH_FLOWS, TRANSFERS, REWARDS,
-    CONVERTS, INCOME, FILLS, ORDERS, POSITIONS, HISTORY_MARKS, CANDLES, FUNDING_RATES, MANUAL_ENTRIES, FEE_PAYMENTS,
-    CLOSINGS, QUARANTINE, RUNS, SLOTS, CONFIG_HISTORY)}
+    CONVERTS, INCOME, FILLS, ORDERS, POSITIONS, HISTORY_MARKS, CANDLES, FUNDING_RATES, SYMBOL_FILTERS, MANUAL_ENTRIES,
+    FEE_PAYMENTS, CLOSINGS, QUARANTINE, RUNS, SLOTS, CONFIG_HISTORY)}
 DERIVED = {schema.name: schema for schema in (
     HOLDINGS, NAV_HISTORY, FLOW_VALUES, BENCHMARK_VALUES, BENCHMARK_JOURNAL, BENCHMARK_CONFIGS, PERFORMANCE,
     RECONCILIATION, BRIDGE, FEES, GROUP_HISTORY, RESTATEMENTS, BACKTESTS, BACKTEST_TRADES, BACKTEST_EQUITY,

@@ -12,10 +12,14 @@ from navbook.cli.common import Config, NoNotebook
 from navbook.errors import SettingsInvalid
 from navbook.types import Intrabar, MarginType, Side
 
+TRADE = "Symbol, side and rules of [trade.NAME] in navbook.toml; further options override it."
+STEP = "Of the quantity; 0: not rounded. Default: the exchange's on um."
+TICK = "Of the price levels; 0: not rounded. Default: the exchange's on um."
 GRID = "Another value to try, as RULE=VALUE,VALUE; may be repeated. Default: 64 of take profit and stop."
 
 
-def backtest(symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT.")] = None,
+def backtest(trade: Annotated[str | None, typer.Option(metavar="NAME", help=TRADE)] = None,
+             symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT.")] = None,
              market: Annotated[Market | None, typer.Option(help="spot, or um for USD-M futures (default).")] = None,
              since: Annotated[str | None, typer.Option("--from", help="UTC; default: 30 days before the end.")] = None,
              until: Annotated[str | None, typer.Option("--to", help="UTC; default: the last snapshot.")] = None,
@@ -28,8 +32,8 @@ def backtest(symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT."
              reopen_delay: Annotated[str | None, typer.Option(help="From there to the next entry.")] = None,
              reopen_window: Annotated[str | None, typer.Option(help="After which it stays closed.")] = None,
              max_reopens: Annotated[int | None, typer.Option(min=0, help="Default: without limit.")] = None,
-             step_size: Annotated[float | None, typer.Option(help="Of the quantity; 0: not rounded.")] = None,
-             tick_size: Annotated[float | None, typer.Option(help="Of the price levels; 0: not rounded.")] = None,
+             step_size: Annotated[float | None, typer.Option(help=STEP)] = None,
+             tick_size: Annotated[float | None, typer.Option(help=TICK)] = None,
              margin_type: Annotated[MarginType | None, typer.Option(help="CROSSED or ISOLATED.")] = None,
              wallet: Annotated[float | None, typer.Option(help="The cross wallet; without: no liquidation.")] = None,
              taker_fee: Annotated[float | None, typer.Option(help="Of the notional, a side: 0.0005.")] = None,
@@ -46,10 +50,12 @@ def backtest(symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT."
         "margin_type": margin_type, "wallet_usdt": wallet, "taker_fee": taker_fee, "slippage_bps": slippage_bps,
         "intrabar": intrabar, "grid": _grid(grid) if grid else None, "name": name}
     from navbook import settings
-    from navbook.runner import commands
-    commands.backtest(settings.load(config), typer.echo, {
-        key: value.value if isinstance(value, StrEnum) else value for key, value in given.items() if value is not None},
-        in_process=no_notebook)
+    from navbook.runner import backtest_plan, commands
+    loaded = settings.load(config)
+    parameters = backtest_plan.of_trade(loaded, trade) if trade else {}
+    parameters |= {key: value.value if isinstance(value, StrEnum) else value
+                   for key, value in given.items() if value is not None}
+    commands.backtest(loaded, typer.echo, parameters, in_process=no_notebook)
 
 
 def parity(name: Annotated[str, typer.Argument(help="A position of [trade].")],

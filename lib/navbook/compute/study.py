@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from navbook.compute import backtest, overfitting, validation
 from navbook.compute.backtest import Backtest, BracketRules, Candles, Costs
+from navbook.compute.backtest.grid import Progress
 from navbook.compute.validation import HALF_AND_HALF
 from navbook.errors import PriceMissing
 from navbook.types import Intrabar
@@ -36,7 +37,8 @@ Minutes = NDArray[np.int64]
 class Study:
     """One set of rules on one symbol, and a grid of others around it.
 
-    legs  candles of BTC and ETH over the same time, as far as they are known
+    legs      candles of BTC and ETH over the same time, as far as they are known
+    progress  is told how far the sweep of the grid is, as by `backtest.sweep`
     """
 
     candles: Candles
@@ -45,6 +47,7 @@ class Study:
     intrabar: Intrabar = Intrabar.PESSIMISTIC
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     legs: Mapping[str, Candles] = field(default_factory=dict)
+    progress: Progress | None = None
 
     @cached_property
     def outcomes(self) -> dict[Intrabar, Backtest]:
@@ -71,7 +74,8 @@ class Study:
     @cached_property
     def tried(self) -> pl.DataFrame:
         """One row a setting of the grid; of `backtest.sweep`."""
-        return backtest.sweep(self.candles, self.rules, self.grid, self.costs, intrabar=self.intrabar)
+        return backtest.sweep(self.candles, self.rules, self.grid, self.costs, intrabar=self.intrabar,
+                              progress=self.progress)
 
     @cached_property
     def benchmark(self) -> float | None:

@@ -1,4 +1,4 @@
-"""A market's past without a hole: every 1m candle of a stretch, every funding settlement."""
+"""A market's past without a hole: every 1m candle of a stretch, every funding settlement; and its filters."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ async def settlements(exchange: Exchange, symbol: str, first: datetime, last: da
         if len(answer.payload) < FUNDING_RATES:
             return merged(found, schemas.FUNDING_RATES).sort("time")
         start = from_ms(answer.payload[-1]["fundingTime"]) + MILLISECOND
+
+
+async def symbol_filters(exchange: Exchange, symbol: str, seen_at: datetime) -> pl.DataFrame:
+    """SYMBOL_FILTERS of a USD-M contract, as they are now. Raises `ExchangeError`."""
+    return parse.market.symbol_filters((await fetch.market.contracts(exchange)).payload, symbol, seen_at)

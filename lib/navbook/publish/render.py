@@ -10,10 +10,13 @@ from by its hash, so that the server can tell a page from an older one (stamp.py
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from navbook.publish import palette, stamp
 from navbook.publish.markup import Html
 
 TEMPLATE = Path(__file__).with_name("template")
+BUNDLES = Path(__file__).with_name("__pycache__")
 FIRST_SCRIPT = ("try{const theme=localStorage.getItem('theme');if(theme==='dark'||theme==='light')"
                 "document.documentElement.dataset.theme=theme}catch{}")    # before anything is painted
 AREAS = ("full", "main", "aside")
@@ -177,8 +181,21 @@ def _policy(scripts: list[str]) -> str:
 @cache
 def _vega() -> str:
     """The library that draws charts, 0.9 MB; in a function, because it leaks short global names."""
+    return "(()=>{" + _bundle().replace("</script", "<\\/script") + "})();"
+
+
+def _bundle() -> str:
+    """What vl-convert takes two seconds to put together: kept for its version, where Python keeps its own."""
+    kept = BUNDLES / f"vega-{version('vl-convert-python')}.js"
+    if kept.exists():
+        return kept.read_text(encoding="utf-8")
     bundle: str = vl_convert.javascript_bundle()    # type: ignore[call-arg]
-    return "(()=>{" + bundle.replace("</script", "<\\/script") + "})();"
+    with suppress(OSError):    # an installation that nobody may write to makes it each time
+        kept.parent.mkdir(exist_ok=True)
+        beside = kept.with_suffix(f".{os.getpid()}")
+        beside.write_text(bundle, encoding="utf-8")
+        beside.replace(kept)    # two processes that write at once leave a whole file
+    return bundle
 
 
 @cache

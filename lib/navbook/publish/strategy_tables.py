@@ -144,12 +144,21 @@ def footer(environment: str, about: Row) -> Html:
     items = [("Run", os.environ.get("NAVBOOK_RUN") or "by hand"),
              ("Candles", f"{about['candles']:,} of {about['candles'] + about['missing']:,} minutes of "
                          f"{about['symbol']}, {MARKETS[about['market']]}"),
-             ("navbook", navbook.__version__), ("Kept as", f"{about['name']} in backtests"),
+             ("Rounded to", _steps(about)), ("navbook", navbook.__version__),
+             ("Kept as", f"{about['name']} in backtests"),
              ("Environment", Html("{}<span>, all times UTC</span>").format(environment))]
     return Html("<footer>{}</footer>").format(join(Html("<p>{} <b>{}</b></p>").format(*item) for item in items))
 
 
 # The parts.
+
+def _steps(about: Row) -> str:
+    """What quantities and levels were rounded to, and who said so."""
+    rules, seen = json.loads(about["rules"]), about["filters_seen_at"]
+    step, tick = (f"{rules[name]:g}" if rules[name] else "nothing" for name in ("step_size", "tick_size"))
+    source = f", by Binance's filters of {words.date(seen)} {seen.year}" if seen else ""
+    return f"quantities {step}, levels {tick}{source}"
+
 
 def _in_words(about: Row) -> str:
     rules, costs = json.loads(about["rules"]), json.loads(about["costs"])

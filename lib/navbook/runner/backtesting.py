@@ -2,117 +2,64 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from navbook import schemas
 from navbook.compute.backtest import prepare
-from navbook.compute.backtest.grid import Combinations
-from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs
 from navbook.compute.study import Study
 from navbook.compute.validation import HALF_AND_HALF
-from navbook.errors import BracketInvalid, SettingsInvalid
-from navbook.exchange import client
-from navbook.exchange.client import Exchange
+from navbook.errors import SettingsInvalid
 from navbook.runner import market_data, stores
+from navbook.runner.backtest_plan import Plan
 from navbook.runner.market_data import MINUTE, Span
 from navbook.settings import Settings
 from navbook.store import rewrite, tables
 from navbook.types import Environment, Intrabar, Purpose
 
-MARKETS = ("spot", "um")
+if TYPE_CHECKING:
+    from navbook.exchange.client import Exchange
+
 FIRST_LOOK = timedelta(days=30)    # of a plan that names no start
-WIDTHS = (2.5, 5, 7.5, 10, 15, 20, 30, 40)    # USDT, of the grid that a plan has when it names none
+TELL_EVERY_S = 3
 TABLES = (schemas.BACKTESTS, schemas.BACKTEST_TRADES, schemas.BACKTEST_EQUITY, schemas.BACKTEST_SWEEPS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to backtest: the parameters of notebooks/backtest.ipynb.
-
-    name          what the answers are kept under; none: symbol and side
-    market        spot, or um for USD-M futures
-    since, until  UTC; no start: 30 days before the end; now: the last snapshot, without one the exchange's time
-    grid          rules by their names with the values to try
-
-    The rules are those of `BracketRules`, the costs those of `Costs`. Raises `BracketInvalid` naming what cannot be.
-    """
-
-    name: str = ""
-    symbol: str = "BTCUSDT"
-    market: str = "um"
-    since: str = ""
-    until: str = "now"
-    side: str = "LONG"
-    amount_usdt: float = 100
-    leverage: float = 10
-    tp_usdt: float = 10
-    sl_usdt: float = 5
-    check_every: str = "1m"
-    reopen_delay: str = "5m"
-    reopen_window: str = "10m"
-    max_reopens: int | None = None
-    step_size: float = 0
-    tick_size: float = 0
-    margin_type: str = "CROSSED"
-    wallet_usdt: float | None = None
-    taker_fee: float = 0.0005
-    slippage_bps: float = 0
-    intrabar: str = "pessimistic"
-    grid: Mapping[str, Sequence[Any]] = field(default_factory=lambda: {"tp_usdt": list(WIDTHS),
-                                                                       "sl_usdt": list(WIDTHS)})
-
-    def __post_init__(self) -> None:
-        if self.market not in MARKETS:
-            raise BracketInvalid("market", self.market, " or ".join(MARKETS))
-        if self.intrabar not in list(Intrabar):
-            raise BracketInvalid("intrabar", self.intrabar, " or ".join(Intrabar))
-        Combinations.of(self.rules, self.grid)    # refuses what cannot be before anything is asked
-        self.costs()
-
-    @property
-    def title(self) -> str:
-        return self.name or f"{self.symbol} {self.rules.side.lower()}"
-
-    @property
-    def rules(self) -> BracketRules:
-        return BracketRules(**self._named(RULE_NAMES))
-
-    def costs(self, funding: pl.DataFrame | None = None) -> Costs:
-        return Costs(self.taker_fee, self.slippage_bps, funding)
-
-    def _named(self, names: Sequence[str]) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name in names}
-
-    def shown_rules(self) -> str:
-        return json.dumps(self._named(RULE_NAMES))
-
-    def shown_costs(self) -> str:
-        return json.dumps(self._named(("taker_fee", "slippage_bps")))
-
-
 async def fetch(config: Settings, plan: Plan) -> Span:
-    """The plan's period, after the candles and funding rates that the store lacks of it were fetched and stored.
+    """The plan's period, after the candles, funding rates and filters that the store lacks of it were stored.
 
     A sandbox's store with imported candles asks nobody: the sandbox would make up what is missing. Raises
     `SettingsInvalid` for a period that cannot be, `ExchangeError`.
     """
     if not asks_exchange(config):
         return _span(config, plan, _last_stored(config, plan))
+    known = _last_snapshot(config)
+    if known and not _lacks(config, plan, span := _span(config, plan, known)):
+        return span
+    from navbook.exchange import client
     async with client.connect(config.environment, config.sandbox_url, purpose=Purpose.DOWNLOAD) as exchange:
-        known = _last_snapshot(config)
         span = _span(config, plan, known or await exchange.synchronise())
-        spans = list(_spans(plan, span).values())
-        if market_data.unsettled(config, span).len() or any(market_data.lacking(config, each).len() for each in spans):
-            await _fetch(config, exchange, spans)
+        if known or _lacks(config, plan, span):
+            await _fetch(config, exchange, list(_spans(plan, span).values()))
     return span
+
+
+def _lacks(config: Settings, plan: Plan, span: Span) -> bool:
+    """Whether the exchange has to be asked for any of what the plan needs."""
+    return (market_data.unsettled(config, span).len() > 0
+            or any(market_data.lacking(config, each).len() for each in _spans(plan, span).values())
+            or (_wants_filters(plan) and market_data.filters(config, span) is None))
+
+
+def _wants_filters(plan: Plan) -> bool:
+    return plan.market == "um" and None in (plan.step_size, plan.tick_size)
 
 
 def asks_exchange(config: Settings) -> bool:
@@ -124,6 +71,7 @@ async def _fetch(config: Settings, exchange: Exchange, spans: list[Span]) -> Non
     for span in spans:
         await market_data.fetch(config, exchange, span, now, partial(_tell, span))
     await market_data.fetch_funding(config, exchange, spans[0], now)
+    await market_data.fetch_filters(config, exchange, spans[0], now)
 
 
 def _tell(span: Span, done: int, of: int) -> None:
@@ -162,6 +110,17 @@ def _last_stored(config: Settings, plan: Plan) -> datetime:
     return last + MINUTE
 
 
+def stepped(config: Settings, plan: Plan, span: Span) -> tuple[Plan, datetime | None]:
+    """`plan` with a step and a tick where it names none, and when the exchange's filters that gave one were seen.
+
+    Without filters in the store, and on the spot market, nothing is rounded that the plan does not say.
+    """
+    known = market_data.filters(config, span) if _wants_filters(plan) else None
+    step, tick = (known.step_size, known.tick_size) if known else (0.0, 0.0)
+    return replace(plan, step_size=step if plan.step_size is None else plan.step_size,
+                   tick_size=tick if plan.tick_size is None else plan.tick_size), known and known.seen_at
+
+
 def study(config: Settings, plan: Plan, span: Span) -> Study:
     """The plan on what the store knows of `span`. Raises `CandlesInvalid`, `BracketInvalid`."""
     found = {asset: market_data.candles(config, each) for asset, each in _spans(plan, span).items()}
@@ -173,15 +132,28 @@ def study(config: Settings, plan: Plan, span: Span) -> Study:
     legs = {asset: each for asset, each in {own: ready[""], **ready}.items() if asset}
     funding = market_data.funding(config, span) if plan.market == "um" else None
     return Study(ready[""], plan.rules, plan.costs(funding), Intrabar(plan.intrabar), plan.grid,
-                 legs if len(legs) == len(HALF_AND_HALF) else {})
+                 legs if len(legs) == len(HALF_AND_HALF) else {}, progress=_Sweeping())
 
 
-def answers(plan: Plan, span: Span, found: Study) -> dict[str, pl.DataFrame]:
-    """The rows of the four backtest tables that `found` comes to, by table."""
+class _Sweeping:
+    """Says on standard error how far a sweep is, when it takes long."""
+
+    def __init__(self) -> None:
+        self.told = time.monotonic()
+
+    def __call__(self, part: float) -> None:
+        if (now := time.monotonic()) >= self.told + TELL_EVERY_S:
+            self.told = now
+            print(f"Settings: {part:.0%} of the sweep.", file=sys.stderr)
+
+
+def answers(plan: Plan, span: Span, found: Study, filters_seen_at: datetime | None = None) -> dict[str, pl.DataFrame]:
+    """The rows of the four backtest tables that `found` comes to, by table. Plan and `filters_seen_at` of `stepped`."""
     name = pl.lit(plan.title).alias("name")
     tried = pl.struct(*plan.grid).struct.json_encode() if plan.grid else pl.lit("{}")
     rows = {
-        schemas.BACKTESTS.name: schemas.BACKTESTS.rows([_row(plan, span, found)]),
+        schemas.BACKTESTS.name: schemas.BACKTESTS.rows([
+            _row(plan, span, found) | {"filters_seen_at": filters_seen_at}]),
         schemas.BACKTEST_TRADES.name: found.result.trades.select(name, pl.all()),
         schemas.BACKTEST_EQUITY.name: found.equity.select(name, pl.all()),
         schemas.BACKTEST_SWEEPS.name: found.tried.select(name, tried.alias("setting"), pl.exclude(*plan.grid))}
@@ -216,13 +188,5 @@ def write(config: Settings, rows: Mapping[str, pl.DataFrame]) -> None:
 async def run(config: Settings, plan: Plan) -> None:
     """All that the notebook does but show."""
     span = await fetch(config, plan)
-    write(config, answers(plan, span, study(config, plan, span)))
-
-
-def said(config: Settings, plan: Plan) -> str:
-    """One sentence on what stands in the store now."""
-    row = tables.read(config.location, schemas.BACKTESTS).row(by_predicate=pl.col("name") == plan.title, named=True)
-    beside = "" if row["benchmark"] is None else f", half/half {row['benchmark']:+.1%}"
-    return (f"{row['name']}, {row['from_time']:%Y-%m-%d} to {row['to_time']:%Y-%m-%d}: {row['trades']} trades, "
-            f"{row['pnl']:+,.2f} USDT ({row['gain']:+.1%}){beside}; {row['better']} of {row['settings']} settings did "
-            "better.")
+    plan, filters_seen_at = stepped(config, plan, span)
+    write(config, answers(plan, span, study(config, plan, span), filters_seen_at))

@@ -30,7 +30,7 @@ def job(config: Settings, name: str, account: str, told: Told, *, in_process: bo
 
 
 def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_process: bool = False) -> None:
-    """Run the backtest that `parameters` of `backtesting.Plan` name; raises as `job` does, and `BracketInvalid`."""
+    """Run the backtest that `parameters` of `backtest_plan.Plan` name; raises as `job` does, and `BracketInvalid`."""
     job(config, "backtest", "all", told, in_process=in_process, **parameters)
 
 
@@ -38,8 +38,8 @@ def backtest(config: Settings, told: Told, parameters: dict[str, Any], *, in_pro
 def ready_for(config: Settings, job: Job, account: str, parameters: dict[str, Any], told: Told) -> Iterator[Settings]:
     """`config` as the notebook of `job` needs it, its lock held. Refuses what cannot be before anything runs."""
     if job.notebook == "backtest":
-        from navbook.runner import backtesting
-        backtesting.Plan(**parameters)
+        from navbook.runner.backtest_plan import Plan
+        Plan(**parameters)
     elif job.notebook == "parity":
         from navbook.runner import parity
         parity.live_trades(config, parity.Asked(**parameters))
@@ -113,7 +113,8 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         import asyncio
 
         from navbook.runner import backtesting
-        asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
+        from navbook.runner.backtest_plan import Plan
+        asyncio.run(backtesting.run(config, Plan(**parameters)))
     elif name == "parity":
         import asyncio
 
@@ -152,8 +153,8 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
         from navbook.runner import pages
         return f"pages in {pages.published_folder(config)}."
     if notebook == "backtest":
-        from navbook.runner import backtesting
-        return backtesting.said(config, backtesting.Plan(**parameters))
+        from navbook.runner.backtest_plan import Plan, said
+        return said(config, Plan(**parameters))
     if notebook == "parity":
         from navbook.runner import parity
         return parity.said(config, parity.Asked(**parameters))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +79,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping
 
     Raises as `parameters.checked` does before anything ran, `CellFailed` with the reason in one sentence.
     """
+    sys.modules.setdefault("papermill.s3", None)    # type: ignore[arg-type]    # it would load boto3, a second: no run is on S3
     import papermill  # takes a second, in which the kernel starts
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -88,7 +90,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping
         result.parent.mkdir(parents=True, exist_ok=True)
         with _ended_after(timeout_minutes, manager, late):
             papermill.execute_notebook(notebook, result, given, progress_bar=False, km=manager,
-                                       start_timeout=START_TIMEOUT_S)
+                                       start_timeout=START_TIMEOUT_S, stderr_file=sys.stderr)    # progress of long work
     except PapermillExecutionError as failure:
         sentence = failure.evalue if failure.ename in _our_errors() else f"{failure.ename}: {failure.evalue}"
         raise CellFailed(sentence, failure.cell_index) from None

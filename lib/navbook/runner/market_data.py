@@ -1,4 +1,4 @@
-"""Candles and funding rates of a market for a backtest: what the store has, and what it lacks from the exchange.
+"""Candles, funding rates and filters of a market for a backtest: what the store has, what it lacks from the exchange.
 
 A minute that the exchange has no candle of gets a row without prices, as everywhere in CANDLES, so that it is not
 asked for again. Minutes before the first candle or after the last one of a span get none: one request reaches over
@@ -11,14 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from navbook import schemas
-from navbook.exchange import market_history
-from navbook.exchange.client import Exchange
 from navbook.settings import Settings
 from navbook.store import tables
+
+if TYPE_CHECKING:    # loading it takes a second, and what is all stored asks nobody
+    from navbook.exchange.client import Exchange
 
 MINUTE = timedelta(minutes=1)
 SETTLES_EVERY = timedelta(hours=8)    # at 0, 8 and 16 o'clock; some contracts more often
@@ -72,12 +74,30 @@ def funding(config: Settings, span: Span) -> pl.DataFrame:
             .drop("last").drop_nulls())
 
 
+class Filters(NamedTuple):
+    """What the exchange rounds to; `seen_at`: when it said so."""
+
+    step_size: float
+    tick_size: float
+    seen_at: datetime
+
+
+def filters(config: Settings, span: Span) -> Filters | None:
+    """The filters of the symbol of `span` that were seen last; None where the store has none."""
+    rows = tables.read(config.location, schemas.SYMBOL_FILTERS, pl.col("market") == span.market,
+                       pl.col("symbol") == span.symbol)
+    for step, tick, seen_at in rows.select("step_size", "tick_size", "seen_at").iter_rows():
+        return Filters(float(step), float(tick), seen_at)
+    return None
+
+
 async def fetch(config: Settings, exchange: Exchange, span: Span, now: datetime, progress: Progress) -> int:
     """Add what the store lacks of the candles of `span` that are closed by `now`; return how many came.
 
     Month by month, each stored at once: a fetch that ends early goes on where it was. Raises `ExchangeError`.
     """
     closed = Span(span.market, span.symbol, span.first, min(span.end, now.replace(second=0, microsecond=0)))
+    from navbook.exchange import market_history
     parts, added = _stretches(lacking(config, closed)), 0
     for done, (first, last) in enumerate(parts, 1):
         found = await market_history.minutes(exchange, span.market, span.symbol, first, last, now)
@@ -90,6 +110,7 @@ async def fetch(config: Settings, exchange: Exchange, span: Span, now: datetime,
 
 async def fetch_funding(config: Settings, exchange: Exchange, span: Span, now: datetime) -> int:
     """Add the settlements of `span` up to `now` that the store lacks; return how many. Raises `ExchangeError`."""
+    from navbook.exchange import market_history
     missing = unsettled(config, span)
     missing = missing.filter(missing <= now)
     if missing.is_empty():
@@ -97,6 +118,15 @@ async def fetch_funding(config: Settings, exchange: Exchange, span: Span, now: d
     first = max(span.first, missing[0] - SETTLES_EVERY) + MINUTE
     found = await market_history.settlements(exchange, span.symbol, first, missing[-1], now)
     return tables.append(config.location, schemas.FUNDING_RATES, found)
+
+
+async def fetch_filters(config: Settings, exchange: Exchange, span: Span, now: datetime) -> int:
+    """Keep the filters of a USD-M contract as they are now; return how many are new. Raises `ExchangeError`."""
+    if span.market != "um":
+        return 0
+    from navbook.exchange import market_history
+    found = await market_history.symbol_filters(exchange, span.symbol, now)
+    return tables.append(config.location, schemas.SYMBOL_FILTERS, found)
 
 
 def unsettled(config: Settings, span: Span) -> pl.Series:

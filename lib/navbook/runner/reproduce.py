@@ -14,7 +14,7 @@ import polars as pl
 from navbook import schemas, settings
 from navbook.compute import verify
 from navbook.errors import NavbookError, SettingsInvalid, StoreMismatch
-from navbook.runner import backtesting, rebuild, records
+from navbook.runner import backtest_plan, backtesting, rebuild, records
 from navbook.runner.market_data import Span
 from navbook.runner.records import Record
 from navbook.settings import Settings
@@ -118,7 +118,7 @@ def _publish(config: Settings, record: Record, told: Told) -> list[str]:
 
 def _backtest(config: Settings, record: Record, told: Told) -> list[str]:
     """The four backtest tables, from the candles and funding rates as the run left them."""
-    plan = backtesting.Plan(**record.parameters)
+    plan = backtest_plan.Plan(**record.parameters)
     versions = record.tables_read | record.tables_written
     with _pinned(versions):
         stored = {schema.name: tables.read(config.location, schema, pl.col("name") == plan.title)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -17,8 +17,8 @@ from navbook.compute.backtest.candles import Candles, prepare
 from navbook.compute.backtest.entries import entry_rows
 from navbook.compute.backtest.replay import FREE, one_chain
 from navbook.compute.backtest.result import buy_and_hold, total
-from navbook.compute.brackets import RULE_NAMES, BracketRules, Costs, duration_ms
-from navbook.errors import BracketInvalid
+from navbook.compute.brackets import BracketRules, Costs, duration_ms
+from navbook.compute.combinations import Combinations
 
 FEW = 6              # combinations for which single runs are faster than a walk through all candles
 CHUNK = kernel.NEAR // 2    # candles between two looks at progress and Ctrl-C
@@ -64,73 +64,6 @@ def pnl_by_period(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Ma
 
 
 @dataclass(frozen=True, eq=False)
-class Combinations:
-    """The product of a grid's axes. A combination is a number; `places` says which value of each axis it takes."""
-
-    rules: BracketRules
-    axes: dict[str, list[Any]]
-    variants: dict[str, list[BracketRules]]    # `rules` with one value of one axis each, checked
-    places: dict[str, NDArray[np.int64]]
-    count: int
-
-    @classmethod
-    def of(cls, rules: BracketRules, grid: Mapping[str, Sequence[Any]]) -> Combinations:
-        axes: dict[str, list[Any]] = {}
-        for name, values in grid.items():
-            if name not in RULE_NAMES:
-                raise BracketInvalid("grid", name, f"one of the rules {', '.join(RULE_NAMES)}")
-            if isinstance(values, str) or not len(values):
-                raise BracketInvalid(name, values, "a list of values to try")
-            axes[name] = [value.item() if isinstance(value, np.generic) else value for value in values]
-        variants = {name: [replace(rules, **{name: value}) for value in values] for name, values in axes.items()}
-        shape = [len(values) for values in axes.values()]
-        count = int(np.prod(shape, dtype=np.int64))
-        places = dict(zip(axes, np.unravel_index(np.arange(count), shape) if shape else (), strict=True))
-        return cls(rules, axes, variants, places, count)
-
-    def column(self, name: str, value: Callable[[BracketRules], Any], dtype: type = float) -> NDArray[Any]:
-        """`value` of the rule `name` in each combination."""
-        if name not in self.axes:
-            return np.full(self.count, value(self.rules), dtype)
-        return np.array([value(rules) for rules in self.variants[name]], dtype)[self.places[name]]
-
-    def groups(self) -> Iterator[tuple[BracketRules, NDArray[np.int64]]]:
-        """Combinations that differ in nothing but amounts, widths, wallets and most reopens, with one's rules."""
-        names = [name for name in ("side", "check_every", "reopen_delay", "reopen_window", "step_size", "tick_size",
-                                   "margin_type", "wallet_usdt", "brackets") if name in self.axes]
-        keys = np.zeros(self.count, np.int64)
-        for name in names:
-            values = self.variants[name]
-            kinds = ([variant.wallet_usdt is None for variant in values] if name == "wallet_usdt"
-                     else [getattr(variant, name) for variant in values])
-            numbers = np.array([kinds.index(kind) for kind in kinds])
-            keys = keys * len(kinds) + numbers[self.places[name]]
-        for key in np.unique(keys):
-            mine = np.flatnonzero(keys == key)
-            yield self.rules_of(int(mine[0])), mine
-
-    def rules_of(self, combination: int) -> BracketRules:
-        return replace(self.rules, **{name: values[self.places[name][combination]]
-                                      for name, values in self.axes.items()})
-
-    def frame(self, sums: dict[str, NDArray[Any]], held: float) -> pl.DataFrame:
-        values = {name: _series(name, self.axes[name]).gather(self.places[name]) for name in self.axes}
-        counts = {name: pl.Series(sums[name]).cast(pl.Int64) for name in
-                  ("trades", "wins", "losses", "liquidations", "ambiguous")}
-        amounts = self.column("amount_usdt", lambda rules: rules.amount_usdt)
-        return pl.DataFrame({**values, "trades": counts["trades"], "wins": counts["wins"], "losses": counts["losses"],
-                             "pnl": sums["pnl"], "fees": sums["fees"], "funding": sums["funding"],
-                             "max_drawdown": sums["max_drawdown"], "liquidations": counts["liquidations"],
-                             "ambiguous": counts["ambiguous"], "excess": sums["pnl"] / amounts - held})
-
-
-def _series(name: str, values: list[Any]) -> pl.Series:
-    if name == "brackets":
-        return pl.Series(name, [str(value) for value in values])
-    return pl.Series(name, [value.value if hasattr(value, "value") else value for value in values], strict=False)
-
-
-@dataclass(frozen=True, eq=False)
 class Sweep:
     """One walk per group of combinations."""
 
@@ -155,7 +88,7 @@ class Sweep:
         for rules, mine in table.groups():
             share = Share(progress, done / table.count, len(mine) / table.count)
             if len(mine) < FEW or plan.mode_of(rules) == plan.CROSS:    # a wallet couples a chain's trades
-                self._one_by_one(mine, sums, rare)
+                self._one_by_one(mine, sums, rare, share)
             else:
                 self._walk(rules, mine, sums, rare, share)
             done += len(mine)
@@ -163,8 +96,10 @@ class Sweep:
         return {**{name: sums[:, place] for place, name in enumerate(NEW_SUMS)},
                 "ambiguous": rare[:, 0], "liquidations": rare[:, 1]}
 
-    def _one_by_one(self, mine: NDArray[np.int64], sums: NDArray[np.float64], rare: NDArray[np.int64]) -> None:
-        for combination in mine:
+    def _one_by_one(self, mine: NDArray[np.int64], sums: NDArray[np.float64], rare: NDArray[np.int64],
+                    share: Progress) -> None:
+        for done, combination in enumerate(mine):
+            share(done / len(mine))
             rules = self.combinations.rules_of(int(combination))
             ledger = one_chain(self.candles, self.end, rules, self.costs,
                                self.rule, entry_rows(self.candles, self.end, self.entry, rules))

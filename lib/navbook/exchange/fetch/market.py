@@ -1,4 +1,4 @@
-"""Prices, candles and funding rates, which need no key."""
+"""Prices, candles, funding rates and filters, which need no key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ KLINES = 1000           # the most of one answer; of futures 1500, at twice the 
 FUNDING_RATES = 1000    # the most of one answer
 KLINES_OF = {"spot": "GET /api/v3/klines", "um": "GET /fapi/v1/klines"}    # by market
 FUNDING = "GET /fapi/v1/fundingRate"
+CONTRACTS = "GET /fapi/v1/exchangeInfo"
 
 
 async def tickers(exchange: Exchange) -> Answer:
@@ -37,3 +38,8 @@ async def funding_rates(exchange: Exchange, symbol: str, first: datetime, last: 
     five minutes."""
     return await exchange.ask(FUNDING, exchange.wire.futures_funding_rate, symbol=symbol,
                               startTime=milliseconds(first), endTime=milliseconds(last), limit=FUNDING_RATES)
+
+
+async def contracts(exchange: Exchange) -> Answer:
+    """Every USD-M contract with its filters, one or two megabytes. Weight 1."""
+    return await exchange.ask(CONTRACTS, exchange.wire.futures_exchange_info)

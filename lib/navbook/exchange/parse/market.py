@@ -1,4 +1,4 @@
-"""Prices, candles and funding rates, which need no key."""
+"""Prices, candles, funding rates and filters, which need no key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from navbook import schemas
-from navbook.exchange.fetch.market import FUNDING, KLINES_OF
+from navbook.exchange.fetch.market import CONTRACTS, FUNDING, KLINES_OF
 from navbook.exchange.rows import read, strict
-from navbook.exchange.values import amount, from_ms, given, text
+from navbook.exchange.values import amount, from_ms, given, moved, text
 
 SETTLEMENT = ("market", "symbol", "time")
 
@@ -48,3 +48,18 @@ def funding_rates(payload: Any, symbol: str, seen_at: datetime) -> pl.DataFrame:
     return schemas.FUNDING_RATES.check(
         frame.with_columns(pl.col("time").dt.round("1m")).group_by(SETTLEMENT, maintain_order=True)
         .agg(pl.col("rate").sum().cast(schemas.AMOUNT), pl.col("mark_price", "seen_at").last()))
+
+
+def symbol_filters(payload: Any, symbol: str, seen_at: datetime) -> pl.DataFrame:
+    """SYMBOL_FILTERS of `GET /fapi/v1/exchangeInfo`, the row of `symbol`; none where there is no such contract.
+
+    An entry is a market order, whose quantity lies on MARKET_LOT_SIZE as well as on LOT_SIZE: the coarser one holds.
+    """
+    def row(contract: Any) -> tuple[Any, ...] | None:
+        if contract["symbol"] != symbol:
+            return None
+        filters = {each["filterType"]: each for each in contract["filters"]}
+        steps = [moved(filters[name]["stepSize"]) for name in ("LOT_SIZE", "MARKET_LOT_SIZE") if name in filters]
+        return "um", symbol, max(steps), moved(filters["PRICE_FILTER"]["tickSize"]), seen_at
+
+    return strict(schemas.SYMBOL_FILTERS, CONTRACTS, payload, row, "symbols")
