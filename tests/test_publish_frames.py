@@ -10,10 +10,12 @@ import ast
 import json
 import math
 import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -21,7 +23,7 @@ import polars as pl
 import pytest
 
 from navbook import schemas, settings
-from navbook.store import tables
+from navbook.store import rewrite, tables
 
 DASHBOARDS = Path(__file__).parents[1] / "notebooks" / "dashboards"
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -144,19 +146,28 @@ def _performance(name: str, history: pl.DataFrame, flows: list[Any]) -> pl.DataF
     return schemas.PERFORMANCE.rows(rows)
 
 
-def executed(dashboard: str, frames: Frames, environment: str = "sandbox", **parameters: Any) -> Any:
-    """`dashboards/<dashboard>.ipynb` run over `frames`, as papermill would leave it."""
-    def read(_: str, schema: schemas.FrameSchema, *, account: str = "all", until: str = "now") -> pl.DataFrame:
-        frame = frames[schema.name]
-        return frame if account == "all" or "account" not in frame.columns else frame.filter(
-            pl.col("account") == account)
+@contextmanager
+def stored(frames: Frames, environment: str = "sandbox", more: str = "") -> Iterator[settings.Settings]:
+    """A store that holds `frames`, and the settings of whoever owns it; `more` goes into its navbook.toml."""
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        file = Path(place) / "navbook.toml"
+        accounts = "".join(f"[accounts.{name}]\n" for name in NAMES)
+        file.write_text(f'environment = "{environment}"\n{more}\n{accounts}', encoding="utf-8")
+        patch.setenv("NAVBOOK_CONFIG", str(file))
+        config = settings.load()
+        for name, frame in frames.items():
+            if name in schemas.FACTS:
+                tables.append(config.location, schemas.FACTS[name], frame)
+            else:
+                rewrite.replace(config.location, schemas.DERIVED[name], frame)
+        yield config
 
+
+def executed(dashboard: str, frames: Frames, environment: str = "sandbox", more: str = "", **parameters: Any) -> Any:
+    """`dashboards/<dashboard>.ipynb` run over `frames`, as papermill would leave it."""
     notebook = nbformat.read(DASHBOARDS / f"{dashboard}.ipynb", as_version=4)
     notebook.metadata["papermill"] = {"parameters": parameters}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "read", read)
-        patch.setattr(tables, "versions", lambda _: {"nav_history": 3, "snapshots": 540, "cash_flows": 2})
-        patch.setattr(settings, "load", lambda: SimpleNamespace(location="nowhere", environment=environment))
+    with stored(frames, environment, more):
         scope: dict[str, Any] = {}
         for cell in notebook.cells:
             if cell.cell_type == "code":

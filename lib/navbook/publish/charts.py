@@ -103,9 +103,9 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
     line, x = alt.Chart(), axes.x
     layers = [
         line.mark_area(color=LIGHT["account"], opacity=0.14, line=False).encode(
-            x=x, y=axes.y("a"), y2=alt.Y2Datum(0), detail="s:N"),
-        line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("b"), detail="s:N"),
-        line.mark_line(color=LIGHT["account"], strokeWidth=2).encode(x=x, y=axes.y("a"), detail="s:N")]
+            x=x, y=axes.y("f"), y2=alt.Y2Datum(0), detail="s:N"),
+        line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("g"), detail="s:N"),
+        line.mark_line(color=LIGHT["account"], strokeWidth=2).encode(x=x, y=axes.y("f"), detail="s:N")]
     note, ends = "Time-weighted, so deposits do not hide a fall.", []
     if known.height:
         deepest = known.row(known["fall"].arg_min() or 0, named=True)
@@ -119,7 +119,7 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
     return _chart(
         nav_history, gaps, layers, ends, axes, height=height, heading=Html("Below the last peak"),
         rows=[(parts.ms(row["time"]), row["segment"], round(row["fall"], 5), round(row["benchmark_fall"], 5))
-              for row in drawn.drop_nulls(["fall", "benchmark_fall"]).iter_rows(named=True)], columns="t,s,a,b",
+              for row in drawn.drop_nulls(["fall", "benchmark_fall"]).iter_rows(named=True)], columns="t,s,f,g",
         note=Html("{}").format(note),
         label=f"Line chart of how far {name} and {benchmark.full} are below their last peak, "
               f"{_from_to(nav_history)}. {note}")

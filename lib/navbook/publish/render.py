@@ -22,7 +22,7 @@ import vl_convert
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import ansi2html, markdown2html
 
-from navbook.publish import palette, stamp
+from navbook.publish import palette, periods, stamp
 from navbook.publish.markup import Html
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -80,7 +80,7 @@ def page(notebook: Path, problem: str | None = None) -> str:
         made.cells = _account_of_run(executed)
     charts = any(palette.CHART_MIME in output.get("data", {}) for cell in executed.cells
                  for output in cell.get("outputs", []))
-    made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}}})();"]
+    made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}{_template('periods.js')}}})();"]
     made.policy = _policy([made.first_script, *made.scripts])
     body, _ = _exporter().from_notebook_node(executed, resources={"navbook": made})
     return str(body)
@@ -121,7 +121,9 @@ def _output(output: Cell) -> str:
         return _printed("\n".join(lines))
     data = output.get("data", {})
     if palette.CHART_MIME in data:
-        return _chart(data[palette.CHART_MIME])
+        specs = periods.variants(data)
+        return "".join(_chart(spec) if not name else periods.shown(name, Html(_chart(spec)))
+                       for name, spec in specs.items())
     if "text/html" in data:
         return str(data["text/html"])
     if "image/png" in data:

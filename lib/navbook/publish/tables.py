@@ -41,7 +41,12 @@ def key_figures(figures: Iterable[tuple[str, Cell, Cell]]) -> Html:
         Html("<p><span>{}</span> <b>{}</b> <small>{}</small></p>").format(*figure) for figure in figures))
 
 
-def deposits_and_withdrawals(flow_values: pl.DataFrame, nav_history: pl.DataFrame) -> Html:
+def either(fresh: Html, stale: Html) -> Html:
+    """`fresh`, which the browser exchanges for `stale` when the page has grown old."""
+    return Html('<div data-stale="{}">{}</div>').format(str(stale), fresh)
+
+
+def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFrame) -> Html:
     """The flows that count, oldest first; of many, the newest and the sum of the earlier ones."""
     state = series.state(nav_history, str(nav_history["account"][0])) if nav_history.height else None
     since = state.since if state else None
@@ -132,9 +137,9 @@ def month_by_month(performance: pl.DataFrame, benchmark: words.Benchmark) -> Htm
     rows: list[tuple[str, Sequence[Cell]]] = [("", (
         _month(row["period"], with_year=len(years) > 1), words.percent(row["twr"]), words.percent(row["benchmark_twr"]),
         toned(words.points(row["alpha"], unit=False), _percents(row["alpha"]), 1),
-        _bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
+        bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
     first = years[0] if len(years) == 1 else "Month"
-    own, other = _coloured("account", account), _coloured("benchmark", benchmark.short)
+    own, other = coloured("account", account), coloured("benchmark", benchmark.short)
     return section("Month by month", _months_note(months, account, benchmark), table(
         [(first, ""), (own, "num"), (other, "num"), ("Points", "num"), ("", "bar wide")], rows), name="months")
 
@@ -145,7 +150,7 @@ def accounts(nav_history: pl.DataFrame, benchmark: words.Benchmark, collected: d
     if not names:
         return Html("")
     rows = [("", _account_cells(nav_history, name, collected.get(name))) for name in names]
-    note = Html("{} against {}.").format(_coloured("account", "Account"), _coloured(
+    note = Html("{} against {}.").format(coloured("account", "Account"), coloured(
         "benchmark", f"{benchmark.full} with the same deposits and withdrawals"))
     return section("Portfolios", note, table(
         [("Account", ""), ("NAV", "num"), ("Ahead by", "num"), ("", "num"), ("", "spark wide"),
@@ -317,7 +322,7 @@ def _amount(quantity: float, asset: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= 16 else text
 
 
-def _coloured(series_name: str, text: str) -> Html:
+def coloured(series_name: str, text: str) -> Html:
     return Html('<span class="{}">{}</span>').format(series_name, text)
 
 
@@ -348,7 +353,7 @@ def _bar(cents: int, largest: int) -> Html:
     return Html('<span class="fill account" style="width:{:.2f}%"></span>').format(100 * cents / largest)
 
 
-def _bar_from_middle(value: float | None, widest: float) -> Html:
+def bar_from_middle(value: float | None, widest: float) -> Html:
     if value is None or not widest:
         return Html("")
     length = 50 * abs(value) / widest

@@ -47,10 +47,17 @@ const grade = (fresh) => {
 growOld();
 setInterval(growOld, 20000);
 
-const charts = [...document.querySelectorAll(".chart")].map((box) => ({ box, spec: JSON.parse(box.nextElementSibling.textContent) }));
+// A chart is drawn when it is first seen: a page holds one for each period.
+const drawn = new Map();    // box -> { spec, view, narrow }
+const visible = (box) => box.offsetParent !== null;
+const chartOf = (box) => {
+  if (!drawn.has(box)) drawn.set(box, { box, spec: JSON.parse(box.nextElementSibling.textContent) });
+  return drawn.get(box);
+};
 const draw = async (chart) => {
   const width = chart.box.clientWidth, narrow = width < 520;
-  const padding = chart.spec.usermeta.navbook ? chart.spec.usermeta.navbook.padding[narrow ? "narrow" : "wide"] : chart.spec.padding;
+  const about = chart.spec.usermeta && chart.spec.usermeta.navbook;
+  const padding = about ? about.padding[narrow ? "narrow" : "wide"] : chart.spec.padding;
   const plot = Math.max(120, width - padding.left - padding.right);
   if (chart.view && chart.narrow === narrow) {
     if (chart.view.width() !== plot) await chart.view.width(plot).runAsync();
@@ -59,13 +66,22 @@ const draw = async (chart) => {
   chart.narrow = narrow;
   if (chart.view) chart.view.finalize();
   const params = (chart.spec.params || []).map((param) => param.name === "narrow" ? { ...param, value: narrow } : param);
-  const drawn = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
+  const shown = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
     mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
     tooltip: { disableDefaultStyle: true, theme: "navbook" },
   });
-  chart.view = drawn.view;
+  chart.view = shown.view;
 };
-if (charts.length) {
-  Promise.all(charts.map(draw)).then(() => { root.dataset.drawn = String(charts.length); });
-  new ResizeObserver(() => charts.forEach(draw)).observe(charts[0].box);
-}
+const drawAll = async () => {
+  const boxes = [...document.querySelectorAll(".chart")].filter(visible);
+  if (!boxes.length) return;
+  if (root.dataset.first === undefined) {    // paint the first before the others are worked out
+    await draw(chartOf(boxes[0]));
+    root.dataset.first = String(Math.round(performance.now()));
+    await new Promise(requestAnimationFrame);
+  }
+  await Promise.all(boxes.map((box) => draw(chartOf(box))));
+  root.dataset.drawn = String(boxes.length);
+};
+drawAll();
+new ResizeObserver(drawAll).observe(document.querySelector("main"));
