@@ -17,7 +17,7 @@ from navbook.types import OWN_BENCHMARK
 GAPS_TOLD = 3    # sentences on what a lifetime does not cover
 PARTS = {"realised_usd": "Realised profit", "funding_usd": "Funding", "commission_usd": "Commission",
          "rewards_usd": "Rewards", "price_effect_usd": "Price changes", "residual_usd": "Residual"}
-ALWAYS = ("price_effect_usd", "residual_usd")    # the others are left out where they are nothing
+ALWAYS = (PARTS["price_effect_usd"], PARTS["residual_usd"])    # the others are left out where they are nothing
 
 Rows = list[tuple[str, Sequence[Cell]]]
 
@@ -29,8 +29,8 @@ def bridge(history: pl.DataFrame, bridges: pl.DataFrame, flow_values: pl.DataFra
     if found.is_empty() or counted.height < 2:
         return Html("")
     row = found.row(0, named=True)
-    steps = [*_flows(row, flow_values), *((name, row[part]) for part, name in PARTS.items()
-                                          if part in ALWAYS or not words.is_zero(row[part], 2))]
+    steps = [*_flows(row, flow_values), *((name, row[part]) for part, name in PARTS.items())]
+    steps = [(name, usd) for name, usd in steps if name in ALWAYS or not words.is_zero(usd, 2)]
     levels = [row["nav_from"]]
     for _, usd in steps:
         levels.append(levels[-1] + usd)
@@ -122,7 +122,8 @@ def lifetime(life: Mapping[str, Any] | None, problem: str, account: str, weights
 
 def _flows(row: Mapping[str, Any], flow_values: pl.DataFrame) -> list[tuple[str, float]]:
     """Deposits and withdrawals; as one where their sum is not the bridge's."""
-    inside = flow_values.filter(pl.col("time") > row["from_time"], pl.col("time") <= row["to_time"])["value_usd"].drop_nulls()
+    within = pl.col("time") > row["from_time"], pl.col("time") <= row["to_time"]
+    inside = flow_values.filter(*within)["value_usd"].drop_nulls()
     received = round(float(inside.filter(inside > 0).sum()), 2)
     given = round(row["flows_usd"] - received, 2)
     if abs(float(inside.sum()) - row["flows_usd"]) > 0.02:

@@ -1,4 +1,4 @@
-"""The parts of a page that are sentences: banners, the verdict, the index's summary.
+"""The parts of a portfolio's page that are sentences: banners and the verdict.
 
 Frames in, HTML out. What is not known now is said with its last known figure and that figure's date. A
 published page grows old where it lies: what a reader must see then is kept in the attribute `data-stale` of
@@ -8,7 +8,7 @@ what he sees while it is fresh, and page.js exchanges them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -17,7 +17,6 @@ from navbook import types
 from navbook.publish import figures, series, tables, words
 from navbook.publish.markup import Html, join
 from navbook.publish.series import State, Verdict
-from navbook.publish.site import Site
 from navbook.types import Grade
 
 COLLECT = "navbook collect"
@@ -55,17 +54,17 @@ def verdict(nav_history: pl.DataFrame, performance: pl.DataFrame, benchmark: wor
     """Ahead or behind, by how much, since when, and whether that may be luck; or what was known last."""
     state = series.state(nav_history, account)
     if state.newest is None:
-        return _verdict(Html("<b>No snapshot yet.</b>"),
+        return verdict_of(Html("<b>No snapshot yet.</b>"),
                         Html("The first one is taken by <code>{}</code>.").format(COLLECT))
     if state.verdict is Verdict.NOT_KNOWN:
-        return _verdict(_not_known(state, benchmark), Html(
+        return verdict_of(_not_known(state, benchmark), Html(
             "A number that is not known is not a number: nothing is estimated for what could not be read."))
     if state.verdict is Verdict.TOO_EARLY:
-        return _verdict(Html("<b>Too early to call.</b>"), Html(
+        return verdict_of(Html("<b>Too early to call.</b>"), Html(
             "The first snapshot is of {}; the next one can be compared with {}.").format(
                 words.moment(state.since), benchmark.full))
-    fresh = _verdict(*_judged(state, figures.returns_of(nav_history, performance), benchmark))
-    stale = _verdict(_not_known(state, benchmark), Html(
+    fresh = verdict_of(*_judged(state, figures.returns_of(nav_history, performance), benchmark))
+    stale = verdict_of(_not_known(state, benchmark), Html(
         "A number that is not known is not a number: nothing is estimated for the time since then."))
     return tables.either(fresh, stale)
 
@@ -85,36 +84,6 @@ def how(benchmark: words.Benchmark) -> Html:
             "always does under 30 days.")))
 
 
-def summary(site: Site, benchmark: words.Benchmark) -> Html:
-    """The index's sentence: all accounts together, groups not counted again."""
-    states = [site.state(name) for name in site.names if name not in site.groups]
-    if not states:
-        return _verdict(Html("<b>No account yet.</b>"), Html(
-            "Accounts appear after their first snapshot: <code>{}</code>").format(COLLECT))
-    accounts = words.count(len(states), "account")
-    if missing := [state.account for state in states if not state.is_known_now]:
-        return _verdict(Html("{}. <b>Not known now:</b> {}.").format(accounts, words.listed(missing)), Html(
-            "A sum needs all of its parts. Collect again: <code>{}</code>").format(COLLECT))
-    known = [state.known for state in states if state.known]
-    nav = sum(row["nav"] for row in known)
-    worth = sum(row["benchmark_value"] for row in known)
-    since = [state.since for state in states if state.since]
-    together = State("together", newest=(both := {"nav": nav, "benchmark_value": worth, "time": known[0]["time"]}),
-                     known=both, since=min(since), counted=min(state.counted for state in states))
-    if together.verdict is Verdict.TOO_EARLY:
-        return _verdict(Html("{}, {}. <b>Too early to call.</b>").format(accounts, words.dollars(nav)), Html(
-            "A comparison needs a second snapshot."))
-    began = f"since {words.date(min(since), known[0]['time'])}" if max(since) - min(since) < timedelta(
-        days=1) else "since each began"
-    provisional = [row["account"] for row in known if row["grade"] == Grade.PROVISIONAL]
-    fresh = _verdict(Html("{}, {}. {}{}").format(accounts, words.dollars(nav), "Together " if len(states) > 1 else "",
-                                                 _ahead(together, benchmark, began, inside=len(states) > 1)),
-                     Html("{}").format(f"Provisional: {words.listed(provisional)}." if provisional
-                                       else "All newest snapshots are complete."))
-    return tables.either(fresh, _verdict(Html("{}. <b>Not known now.</b>").format(accounts), Html(
-        "Nothing newer has been collected. Collect again: <code>{}</code>").format(COLLECT)))
-
-
 # The parts.
 
 def _banner(kind: str, headline: str | Html, rest: Html) -> Html:
@@ -130,7 +99,7 @@ def _stale(at: datetime | None) -> Html:
     return tables.either(Html(""), _banner("error", headline, Html("Collect again: <code>{}</code>").format(COLLECT)))
 
 
-def _verdict(sentence: Html, below: Html) -> Html:
+def verdict_of(sentence: Html, below: Html) -> Html:
     return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)
 
 
@@ -148,13 +117,13 @@ def _judged(state: State, returns: Mapping[str, Any] | None, benchmark: words.Be
                  ) + f"{between} in 95 of 100 tries."
     early = returns is not None and returns["verdict"] == types.Verdict.TOO_EARLY and (
         state.last_verdict is not Verdict.LEVEL)
-    sentence = _ahead(state, benchmark)
+    sentence = ahead(state, benchmark)
     if early:
         sentence = Html(str(sentence).removesuffix(".")) + Html(" \N{EN DASH} too early to call skill.")
     return sentence, Html('{} <a href="#how">How this is worked out</a>').format(below)
 
 
-def _ahead(state: State, benchmark: words.Benchmark, since: str | None = None, *, inside: bool = False) -> Html:
+def ahead(state: State, benchmark: words.Benchmark, since: str | None = None, *, inside: bool = False) -> Html:
     """"Ahead of half bitcoin, half ether by $1,284 (+3.1 %) since 12 Mar." """
     when = since or f"since {words.date(state.since, state.newest['time'] if state.newest else None)}"
     if state.last_verdict is Verdict.LEVEL:

@@ -22,6 +22,9 @@ from navbook.publish.palette import CHART_MIME
 NAMES = {"inception": "Since start", "1w": "1 week", "1m": "1 month", "3m": "3 months", "ytd": "This year",
          "1y": "1 year"}
 NEEDS = {"1w": "a week", "1m": "a month", "3m": "three months", "1y": "a year"}
+CUSTOM = Html('<button type="button" data-choose="custom" aria-pressed="false">Custom</button>'
+              '<form class="custom" hidden><label>from <input type="date" name="from"></label> '
+              '<label>to <input type="date" name="to"></label></form>')
 Histories = Mapping[str, pl.DataFrame]
 
 
@@ -54,15 +57,13 @@ def shown(name: str, piece: Html) -> Html:
     return Html('<div data-period="{}"{}>{}</div>').format(name, "" if name == "inception" else Html(" hidden"), piece)
 
 
-def buttons(histories: Histories) -> Html:
+def buttons(histories: Histories, *, custom: bool = True) -> Html:
     """A button a period; one for which the account is too young says what it needs. And from when to when."""
     if series.counted(histories["inception"]).height < 2:
         return Html("")
-    return Html('<div class="periods" role="group" aria-label="Period">{}{}</div>').format(
-        join(_button(name, histories) for name in NAMES), Html(
-            '<button type="button" data-choose="custom" aria-pressed="false">Custom</button>'
-            '<form class="custom" hidden><label>from <input type="date" name="from"></label> '
-            '<label>to <input type="date" name="to"></label></form>{}').format(each(histories, _range)))
+    named = join(_button(name, histories) for name in NAMES)
+    return Html('<div class="periods" role="group" aria-label="Period">{}{}{}</div>').format(
+        named, CUSTOM if custom else "", each(histories, _range))
 
 
 def points(history: pl.DataFrame, flow_values: pl.DataFrame, benchmark: words.Benchmark) -> Html:

@@ -103,9 +103,9 @@ def strategy_page(name: str) -> str:
     return f"strategy-{slug}-{sha256(name.encode()).hexdigest()[:4]}".replace("--", "-") + ".html"
 
 
-def run_link(run: str, job: str = "publish") -> Html:
+def run_link(run: str, job: str = "publish", text: str = "") -> Html:
     """A link to the executed notebook of a run, on the server and from disk alike."""
-    return Html('<a class="run-link" href="../{}/{}/page.html">{}</a>').format(job, run, run)
+    return Html('<a class="run-link" href="../{}/{}/page.html">{}</a>').format(job, run, text or run)
 
 
 def full_moment(time: object) -> str:

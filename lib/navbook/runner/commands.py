@@ -90,7 +90,7 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         asyncio.run(backtesting.run(config, backtesting.Plan(**parameters)))
     else:
         from navbook.runner import pages
-        pages.publish(config, account)
+        pages.publish(config, account, parameters.get("share", ""))
 
 
 def look_back(config: Settings, account: str, days: int | None, told: Told, *, dry_run: bool) -> None:
@@ -119,7 +119,7 @@ def _summary(config: Settings, name: str, account: str, parameters: Mapping[str,
     """One sentence on what stands in the store or in the published folder now."""
     if name == "publish":
         from navbook.runner import pages
-        return f"pages in {pages.published_folder(config)}."
+        return pages.said(config)
     if name == "backtest":
         from navbook.runner import backtesting
         return backtesting.said(config, backtesting.Plan(**parameters))
@@ -160,9 +160,13 @@ def demo(config: Settings, candles: Path | None, progress: Callable[[int, int], 
 
 def serve(config: Settings, host: str, port: int, told: Told) -> None:
     """Serve the published pages until stopped. Raises `SettingsInvalid` when there are none."""
+    import tempfile
+
     from navbook.publish import server
-    from navbook.runner import pages
+    from navbook.runner import kernels, pages
     folder = pages.published_folder(config)
     if not (folder / "index.html").exists():
         raise SettingsInvalid(f"Nothing is published in {folder} yet; run make demo, or navbook all.")
-    server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"))
+    with tempfile.TemporaryDirectory(prefix="navbook-dashboards-") as aside:
+        server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"),
+                     kernels=kernels.variables(config, Path(aside)))

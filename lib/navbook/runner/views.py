@@ -13,7 +13,7 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute import periods
-from navbook.errors import NavbookError
+from navbook.errors import NavbookError, SettingsInvalid
 from navbook.publish import words
 from navbook.publish.site import Site
 from navbook.settings import NOTEBOOKS, Settings
@@ -97,6 +97,40 @@ def histories(config: Settings, names: Iterable[str]) -> dict[str, pl.DataFrame]
     """The history of each account and group of `names`."""
     return {name: tables.read(config.location, schemas.GROUP_HISTORY if name in config.groups else schemas.NAV_HISTORY,
                               account=name).select(SHARED) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """What the page of a backtest shows."""
+
+    site: Site
+    about: dict[str, Any]       # its row of BACKTESTS
+    trades: pl.DataFrame
+    equity: pl.DataFrame
+    sweep: pl.DataFrame
+    candles: pl.DataFrame       # [open_time, close]  floats
+
+
+def strategy(config: Settings, name: str) -> Strategy:
+    """The page of the backtest `name`. Raises `SettingsInvalid` when the store knows none."""
+    own = pl.col("name") == name
+    known = tables.read(config.location, schemas.BACKTESTS, own)
+    if known.is_empty():
+        raise SettingsInvalid(f"There is no backtest {name}; navbook backtest --name makes one.")
+    about = known.row(0, named=True)
+    candles = tables.read(
+        config.location, schemas.CANDLES, pl.col("market") == about["market"], pl.col("symbol") == about["symbol"],
+        pl.col("interval") == "1m", pl.col("open_time").is_between(about["from_time"], about["to_time"]))
+    trades, equity, sweep = (tables.read(config.location, schema, own) for schema in (
+        schemas.BACKTEST_TRADES, schemas.BACKTEST_EQUITY, schemas.BACKTEST_SWEEPS))
+    return Strategy(site=site(config), about=about, trades=trades, equity=equity, sweep=sweep,
+                    candles=candles.select("open_time", pl.col("close").cast(pl.Float64)).drop_nulls())
+
+
+def common_benchmark(config: Settings) -> words.Benchmark:
+    """What the accounts are measured by, in words."""
+    return words.benchmark(tables.read(config.location, schemas.BENCHMARK_JOURNAL,
+                                       pl.col("benchmark") == OWN_BENCHMARK, pl.col("event") == "init"))
 
 
 def lifetime(config: Settings, account: str) -> tuple[dict[str, Any] | None, str]:

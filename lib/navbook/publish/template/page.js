@@ -3,18 +3,20 @@ const root = document.documentElement;
 
 const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* a file from disk may not */ } };
-const button = document.querySelector(".switch");
-const nameSwitch = () => { button.textContent = dark() ? "Light" : "Dark"; };
-if (button) {
+const nameTheSwitch = () => {
+  const button = document.querySelector(".switch");
+  if (!button) return;
   button.hidden = false;
-  nameSwitch();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameSwitch);
-  button.addEventListener("click", () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    remember(root.dataset.theme);
-    nameSwitch();
-  });
-}
+  button.textContent = dark() ? "Light" : "Dark";
+};
+nameTheSwitch();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheSwitch);
+document.addEventListener("click", (event) => {
+  if (!event.target.matches(".switch")) return;
+  root.dataset.theme = dark() ? "light" : "dark";
+  remember(root.dataset.theme);
+  nameTheSwitch();
+});
 
 const span = (seconds) => {    // words.span says the same
   if (seconds < 60) return `${seconds} s`;
@@ -28,6 +30,11 @@ const growOld = () => {
   const fresh = document.querySelector(".fresh[data-collected]");
   if (fresh) grade(fresh);
   for (const time of document.querySelectorAll("time.age")) time.textContent = span(secondsSince(time.dateTime));
+  for (const bar of document.querySelectorAll(".aging")) {    // the tick, when it counts as late, is at three quarters
+    const part = secondsSince(bar.dataset.at) / Number(bar.dataset.late);
+    bar.classList.toggle("late", part > 1);
+    bar.querySelector(".fill").style.width = `${Math.min(100, 75 * part)}%`;
+  }
 };
 const grade = (fresh) => {
   const age = secondsSince(fresh.dataset.collected), interval = Number(fresh.dataset.interval);
@@ -45,7 +52,7 @@ const grade = (fresh) => {
   }
 };
 growOld();
-setInterval(growOld, 20000);
+setInterval(growOld, document.querySelector(".fresh.live") ? 1000 : 20000);
 
 // A chart is drawn when it is first seen: a page holds one for each period.
 const drawn = new Map();    // box -> { spec, view, narrow }

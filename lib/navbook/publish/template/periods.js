@@ -15,7 +15,8 @@ const held = document.getElementById("points");
 const show = (name) => {
   for (const piece of document.querySelectorAll("[data-period]")) piece.hidden = piece.dataset.period !== name;
   for (const button of chooser.querySelectorAll("[data-choose]")) button.setAttribute("aria-pressed", String(button.dataset.choose === name));
-  chooser.querySelector(".custom").hidden = name !== "custom";
+  const dates = chooser.querySelector(".custom");
+  if (dates) dates.hidden = name !== "custom";
   history.replaceState(null, "", name === "inception" ? location.pathname : `#${name}`);
   for (const link of document.querySelectorAll(".accounts a")) link.href = link.getAttribute("href").split("#")[0] + (name === "inception" || name === "custom" ? "" : `#${name}`);
   drawAll();
@@ -99,7 +100,7 @@ const cut = (spec, found) => {
   const values = rows.flatMap((row) => row.slice(2)).concat(columns === "t,s,a,b" ? [] : [0]);
   const low = Math.min(...values), high = Math.max(...values), room = (high - low || 1) * 0.08;
   const y = [low - room, high + room], x = [found.first.t, found.last.t];
-  const label = isFall ? "format(datum.value * 100, '.3~g') + ' %'" : `(datum.value < 0 ? '${MINUS}' : '') + '$' + format(abs(datum.value), ',.6~g')`;
+  const label = isFall ? "format(datum.value * 100, '.3~g') + ' %'" : `(datum.value < 0 ? '${MINUS}' : '') + '$' + (abs(datum.value) < 10000 ? format(abs(datum.value), ',.6~g') : format(abs(datum.value) / 1000, ',.5~g') + 'k')`;
   const axes = (part) => {
     const { encoding = {}, layer = [] } = part;
     if (encoding.x && encoding.x.field === "t" && encoding.x.scale) {
@@ -179,8 +180,10 @@ if (chooser) {
     } else if (name) show(name);
   });
   const form = chooser.querySelector(".custom");
-  form.addEventListener("change", applyCustom);
-  form.addEventListener("submit", (event) => event.preventDefault());
+  if (form) {
+    form.addEventListener("change", applyCustom);
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
   const asked = location.hash.slice(1);
   if (chooser.querySelector(`[data-choose="${CSS.escape(asked)}"]`) && asked !== "custom") show(asked);
 }
