@@ -17,12 +17,12 @@ Figure = tuple[str, str | Html, str | Html, str]    # what it is, itself, a note
 RETURN, MONEY, FALL = "Return, time-weighted", "Return on money in", "Deepest drawdown"
 
 
-def returns_of(history: pl.DataFrame, performance: pl.DataFrame, benchmark: str = OWN_BENCHMARK) -> dict[str, Any] | None:
+def returns_of(history: pl.DataFrame, performance: pl.DataFrame) -> dict[str, Any] | None:
     """The row of PERFORMANCE that is about exactly this history; none before a second snapshot."""
     counted = series.counted(history)
     if counted.height < 2:
         return None
-    found = performance.filter(pl.col("benchmark") == benchmark, pl.col("from_time") == counted["time"][0],
+    found = performance.filter(pl.col("benchmark") == OWN_BENCHMARK, pl.col("from_time") == counted["time"][0],
                                pl.col("to_time") == counted["time"][-1])
     return found.row(0, named=True) if found.height else None
 
@@ -53,8 +53,8 @@ def _figures(state: State, returns: Mapping[str, Any] | None, fees: pl.DataFrame
 
 def _figure(name: str, value: str | Html, note: str | Html, sum_: str, origin: Html) -> Html:
     first = Html("<span>{}</span>").format(sum_) if sum_ else ""
-    return Html('<p tabindex="0"><span>{}</span> <b>{}</b> <small>{}</small><span class="why" role="note">{}{}</span></p>'
-                ).format(name, value, note, first, origin)
+    return Html('<p tabindex="0"><span>{}</span> <b>{}</b> <small>{}</small>'
+                '<span class="why" role="note">{}{}</span></p>').format(name, value, note, first, origin)
 
 
 def _worth(state: State, benchmark: words.Benchmark, day: str, *, known_now: bool) -> list[Figure]:
@@ -69,7 +69,8 @@ def _worth(state: State, benchmark: words.Benchmark, day: str, *, known_now: boo
         told = "needs two snapshots" if ahead is None else f"{day}: {words.dollars(ahead, signed=True)}"
         return [("Net asset value", unknown(), f"{day}: {words.dollars(known['nav'])}", behind_nav),
                 ("Ahead by", unknown(), told, behind_ahead)]
-    beside = Html('{} <span class="benchmark">{}</span>').format(benchmark.short, words.dollars(known["benchmark_value"]))
+    beside = Html('{} <span class="benchmark">{}</span>').format(
+        benchmark.short, words.dollars(known["benchmark_value"]))
     return [("Net asset value", words.dollars(known["nav"]), beside, behind_nav),
             ("Ahead by", unknown() if ahead is None else tables.signed(ahead), "needs two snapshots" if ahead is None
              else f"{words.percent(state.ahead_share)} of the benchmark", behind_ahead)]
@@ -120,7 +121,8 @@ def _fee(fees: pl.DataFrame, returns: Mapping[str, Any] | None, until: str) -> F
         note = "the mark is not known"
     else:
         note = f"{words.dollars(abs(nav - mark))} {'under' if nav < mark else 'above'} the mark"
-    return "Fee due", words.dollars(total), note, f"mark {words.dollars(mark, 2)}, rate {words.percent(last['rate'], signed=False)}"
+    rate = words.percent(last["rate"], signed=False)
+    return "Fee due", words.dollars(total), note, f"mark {words.dollars(mark, 2)}, rate {rate}"
 
 
 def _origin(state: State, about: Site) -> Html:

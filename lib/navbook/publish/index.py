@@ -108,7 +108,8 @@ def _together(states: Sequence[State]) -> tuple[State, str]:
     sums = {"nav": sum(row["nav"] for row in known), "time": known[0]["time"],
             "benchmark_value": sum(row["benchmark_value"] for row in known)}
     at_once = max(since) - min(since) < timedelta(days=1)
-    return (State("together", newest=sums, known=sums, since=min(since), counted=min(state.counted for state in states)),
+    fewest = min(state.counted for state in states)
+    return (State("together", newest=sums, known=sums, since=min(since), counted=fewest),
             f"since {words.date(min(since), known[0]['time'])}" if at_once else "since each began")
 
 

@@ -21,7 +21,8 @@ def header(about: Site, now: datetime) -> Html:
     head = str(site.header(about, "operations"))
     start, end = head.index('<p class="fresh"'), head.index("</p>") + 4
     iso = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    fresh = Html('<p class="fresh live"><i></i>Live, read <time class="age" datetime="{}">now</time> ago</p>').format(iso)
+    fresh = Html('<p class="fresh live"><i></i>Live, read <time class="age" datetime="{}">now</time> ago</p>'
+                 ).format(iso)
     return Html(head[:start]) + fresh + Html(head[end:])
 
 
@@ -34,17 +35,18 @@ def verdict(lines: pl.DataFrame) -> Html:
     told = [Html('<b class="{}">{}</b>').format(tone, words.count(number, name).lower())
             for name, number, tone in bad if number]
     newest = lines["time"][0]
-    return _said(Html("{} lines, {}.").format(f"{lines.height:,}", join(told, " and ") if told else Html(
-        "no warning and no error")), f"{words.moment(lines['time'][-1], newest)} to {words.moment(newest, seconds=True)}.")
+    return _said(Html("{} lines, {}.").format(f"{lines.height:,}", join(told, " and ") or "no warning and no error"),
+                 f"{words.moment(lines['time'][-1], newest)} to {words.moment(newest, seconds=True)}.")
 
 
 def view(lines: pl.DataFrame) -> Html:
     """Filters with how many lines each choice has, the lines, and a link that saves what is shown as CSV."""
     rows = join(_row(row) for row in lines.iter_rows(named=True))
-    heads = join(Html('<th scope="col"{}>{}</th>').format(Html(' class="wide"') if wide else "", name) for name, wide in (
-        ("Time", False), ("Level", False), ("Job", True), ("Account", True), ("What happened", False)))
-    return Html('<section class="log"><div class="filters" data-keep="filters">{} <input type="search" aria-label="Words" '
-                'placeholder="words"> <span class="shown muted">{} lines</span> '
+    heads = join(Html('<th scope="col" class="{}">{}</th>').format(name, head) for head, name in (
+        ("Time", ""), ("Level", ""), ("Job", "wide"), ("Account", "wide"), ("What happened", "")))
+    return Html('<section class="log"><div class="filters" data-keep="filters">{} '
+                '<input type="search" aria-label="Words" placeholder="words"> '
+                '<span class="shown muted">{} lines</span> '
                 '<a class="export link" download="navbook-log.csv" href="data:,">CSV</a></div>'
                 '<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></section>').format(
                     join(_filter(name, lines) for name in FILTERS), lines.height, heads, rows)
@@ -66,8 +68,8 @@ def _row(row: Mapping[str, object]) -> Html:
     reason = Html(" \N{EN DASH} {}").format(row["reason"]) if row["reason"] else ""
     seconds = Html(' <span class="muted">{:.1f} s</span>').format(row["seconds"]) if row["seconds"] is not None else ""
     return Html('<tr data-time="{}" data-level="{}" data-category="{}" data-account="{}" data-run="{}">'
-                '<th scope="row" title="{}">{}</th><td class="{}">{}</td><td class="wide">{}</td><td class="wide">{}</td>'
-                '<td class="event">{}{}{}</td></tr>').format(
+                '<th scope="row" title="{}">{}</th><td class="{}">{}</td><td class="wide">{}</td>'
+                '<td class="wide">{}</td><td class="event">{}{}{}</td></tr>').format(
                     time.isoformat(), row["level"], row["category"], row["account"], row["run"], row["run"],
                     f"{words.date(time)} {time:%H:%M:%S}", tone, sign, row["category"], row["account"], row["event"],
                     reason, seconds)

@@ -35,8 +35,11 @@ def bridge(history: pl.DataFrame, bridges: pl.DataFrame, flow_values: pl.DataFra
     for _, usd in steps:
         levels.append(levels[-1] + usd)
     low, high = min(levels), max(levels)
-    place = lambda usd: 100 * (usd - low) / ((high - low) or 1)    # noqa: E731
     now = row["to_time"]
+
+    def place(usd: float) -> float:
+        return float(100 * (usd - low) / ((high - low) or 1))
+
     rows: Rows = [("total", (f"Start, {words.date(row['from_time'], now)}", _mark(place(row["nav_from"])),
                              words.dollars(row["nav_from"], 2)))]
     for (name, usd), before in zip(steps, levels, strict=False):
@@ -70,9 +73,10 @@ def other_choices(history: pl.DataFrame, performance: pl.DataFrame, configs: pl.
         rows.append(("own" if name == OWN_BENCHMARK else "", (
             label, words.dollars(worth), tables.signed(nav - worth), bar)))
     account = str(history["account"][0])
-    return tables.section("Other choices, same money", "Every row had the same flows at the same minutes.", tables.table(
-        [("All the money in", ""), ("Would be", "num"), (f"{_short(account)} ahead by", "num"), ("", "bar wide")], rows),
-        name="choices")
+    heads: list[tuple[Cell, str]] = [("All the money in", ""), ("Would be", "num"),
+                                     (f"{_short(account)} ahead by", "num"), ("", "bar wide")]
+    return tables.section("Other choices, same money", "Every row had the same flows at the same minutes.",
+                          tables.table(heads, rows), name="choices")
 
 
 def how_bumpy(history: pl.DataFrame, performance: pl.DataFrame, benchmark: words.Benchmark) -> Html:
@@ -112,7 +116,8 @@ def lifetime(life: Mapping[str, Any] | None, problem: str, account: str, weights
     told = [Html('<p class="note">{}</p>').format(gap) for gap in life["gaps"][:GAPS_TOLD]]
     rest = len(life["gaps"]) - GAPS_TOLD
     if rest > 0:
-        told.append(Html('<p class="note">And {} more: <code>navbook lifetime {} --stored</code></p>').format(rest, account))
+        told.append(Html('<p class="note">And {} more: <code>navbook lifetime {} --stored</code></p>').format(
+            rest, account))
     return tables.section(f"Since the first deposit, {first}",
                           f"Needs no past value: each deposit put into {weights} at its minute and held.",
                           Html("{}{}").format(body, Html("").join(told)), name="lifetime")

@@ -43,18 +43,18 @@ def verdict(runs: pl.DataFrame, slots: pl.DataFrame, wants: Sequence[Want], tile
     collects = runs.filter(pl.col("job") == "collect").sort("started_at")
     last = collects.row(-1, named=True) if collects.height else None
     if last is None:
-        sentence = Html("<b>Nothing was collected yet.</b> The first snapshot is taken by <code>navbook collect</code>.")
+        sentence = Html("<b>Nothing was collected yet.</b> <code>navbook collect</code> takes the first snapshot.")
     else:
         sentence = Html("<b{}>{}</b> {}").format(
             Html(' class="negative"') if last["status"] not in (OK, RUNNING) else "", "Collecting works." if (
                 last["status"] in (OK, RUNNING)) else "The last collection failed.", _wanted(wants))
-    last_run, following = (words.moment(time) if time else "none" for time in (
-        runs["started_at"].max() if runs.height else None, next_run))
+    newest = runs["started_at"].max()
+    last_run = words.moment(newest) if isinstance(newest, datetime) else "none"
+    following = words.moment(next_run) if next_run else "by hand or cron: no schedule is set"
     states = join((_tile(name, tile) for name, tile in tiles.items()), " ")
     return Html('<section class="verdict"><h1>{}</h1><p>{}</p><p class="tiles">{} <span>last run <b>{}</b></span> '
                 '<span>next <b>{}</b></span></p></section>').format(
-                    sentence, slot_counts(slots), states, last_run,
-                    following if next_run else "by hand or cron: no schedule is set")
+                    sentence, slot_counts(slots), states, last_run, following)
 
 
 def slot_counts(slots: pl.DataFrame) -> str:
@@ -94,10 +94,10 @@ def recent_runs(runs: pl.DataFrame, pages: frozenset[str] = frozenset()) -> Html
         "" if row["took"] is None else _took(row["took"]), _took_bar(row["took"], row["usual"], longest),
         site.run_link(row["run"], row["job"], row["run"][-8:]) if row["run"] in pages else row["run"][-8:]))
         for row in shown.iter_rows(named=True)]
-    return tables.section("Runs", "Newest first. The tick is the job's usual time (median). Each link opens the executed "
-                          "notebook.", tables.table(
-                              [("Job", ""), ("Account", "wide"), ("Started", ""), ("Result", ""), ("Took", "num"),
-                               ("", "bar wide"), ("Run", "")], rows), name="runs")
+    note = "Newest first. The tick is the job's usual time (median). Each link opens the executed notebook."
+    return tables.section("Runs", note, tables.table(
+        [("Job", ""), ("Account", "wide"), ("Started", ""), ("Result", ""), ("Took", "num"), ("", "bar wide"),
+         ("Run", "")], rows), name="runs")
 
 
 def ages(found: Sequence[Age]) -> Html:
@@ -127,8 +127,8 @@ def log_link(about: Site) -> Html:
     """Where the log is."""
     if "log" not in about.live:
         return Html("")
-    return tables.section("Log", Html('Every line, newest first, with filters: <a class="link" href="log.html">open the '
-                                      "log</a> (runs on the server only)."), Html(""))
+    return tables.section("Log", Html('Every line, newest first, with filters: <a class="link" href="log.html">open '
+                                      "the log</a> (on the server only)."), Html(""))
 
 
 # The parts.

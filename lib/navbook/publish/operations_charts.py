@@ -42,7 +42,8 @@ def every_slot(slots: pl.DataFrame) -> alt.LayerChart:
         clip=False).encode(x=axes.x, y=alt.value(-8)))
     return parts.chart(layers, [], axes, height=height, columns="t", rows=[(parts.ms(first),)] if cells else [],
                        heading=Html("Every slot"), note=_slots_note(),
-                       label=f"{slots.height} slots from {words.date(first, last)} to {words.date(last)}, by day and hour.")
+                       label=f"{slots.height} slots from {words.date(first, last)} to {words.date(last)}, by day and "
+                             "hour.")
 
 
 def residuals(reconciliation: pl.DataFrame, tolerance: float) -> alt.LayerChart:
@@ -57,7 +58,8 @@ def residuals(reconciliation: pl.DataFrame, tolerance: float) -> alt.LayerChart:
     outside = [_point(row) for row in rows.filter(pl.col("share").abs() > tolerance).iter_rows(named=True)]
     layers: list[Any] = [
         band.mark_rect(color=LIGHT["gap"], opacity=0.7).encode(x=alt.X("t:T"), x2="u:T", y=axes.y("y"), y2="z:Q"),
-        alt.Chart().mark_point(color=LIGHT["account"], filled=True, size=14, opacity=0.6).encode(x=axes.x, y=axes.y("y"))]
+        alt.Chart().mark_point(color=LIGHT["account"], filled=True, size=14, opacity=0.6).encode(
+            x=axes.x, y=axes.y("y"))]
     if outside:
         layers += [parts.table(outside).mark_point(shape="diamond", size=60, stroke=LIGHT["warning"], strokeWidth=1.5,
                                                    fill=LIGHT["bg"], opacity=1).encode(x=axes.x, y=axes.y("y")),
@@ -69,8 +71,8 @@ def residuals(reconciliation: pl.DataFrame, tolerance: float) -> alt.LayerChart:
         rows=[(parts.ms(row["time"]), round(row["share"], 6)) for row in rows.iter_rows(named=True)],
         heading=Html("Our sum beside the exchange\N{RIGHT SINGLE QUOTATION MARK}s own total"),
         note=Html("{}").format(f"Daily residual of {words.count(accounts, 'account').lower()}. Inside the grey band "
-                               f"(\N{PLUS-MINUS SIGN}{words.percent(tolerance, signed=False)}) all is well; outside, the "
-                               "snapshot is provisional."),
+                               f"(\N{PLUS-MINUS SIGN}{words.percent(tolerance, signed=False)}) all is well; outside, "
+                               "the snapshot is provisional."),
         label=f"Points: the sum of the wallets less the exchange's own total, {words.date(first, last)} to "
               f"{words.date(last)}; {len(outside)} outside the tolerance.")
 
@@ -127,8 +129,8 @@ def _causes(hours: pl.DataFrame) -> list[Row]:
 
 def _slots_note() -> Html:
     return Html('One column a day, one cell an hour (UTC). <span class="key gap-key"></span> ran '
-                '<span class="key account-key"></span> caught up later <span class="key missed-key"></span> missed: gone '
-                'for good <span class="key failed-key"></span> failed')
+                '<span class="key account-key"></span> caught up later <span class="key missed-key"></span> missed: '
+                'gone for good <span class="key failed-key"></span> failed')
 
 
 def _daily(reconciliation: pl.DataFrame) -> pl.DataFrame:

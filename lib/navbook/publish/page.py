@@ -74,8 +74,9 @@ def how(benchmark: words.Benchmark) -> Html:
     return Html('<details class="how" id="how"><summary>How this is worked out</summary>{}</details>').format(join(
         Html("<p>{}</p>").format(text) for text in (
             f"The benchmark, {benchmark.full}, begins with the account's first net asset value. Each deposit and "
-            "withdrawal goes into it at its own minute; beyond that it is left to its rule. \N{LEFT DOUBLE QUOTATION MARK}"
-            "Ahead by\N{RIGHT DOUBLE QUOTATION MARK} is the account's value less the benchmark's, both now.",
+            "withdrawal goes into it at its own minute; beyond that it is left to its rule. "
+            "\N{LEFT DOUBLE QUOTATION MARK}Ahead by\N{RIGHT DOUBLE QUOTATION MARK} is the account's value less "
+            "the benchmark's, both now.",
             "In a period that begins later the benchmark begins anew with what the account had then.",
             "Returns are time-weighted: moving cash in or out is neither gain nor loss. Return on money in is "
             "money-weighted. Nothing is annualised under a year.",

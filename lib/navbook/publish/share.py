@@ -29,8 +29,8 @@ def percent_only(histories: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFram
 def header(about: Site) -> Html:
     """No link leads anywhere from here."""
     return Html('<header><div class="top"><span class="brand">navbook</span><span class="badge {}">{}</span>'
-                '<p class="fresh">Percent only</p><button class="switch" type="button" hidden>Dark</button></div></header>'
-                ).format(about.environment, about.environment.upper())
+                '<p class="fresh">Percent only</p><button class="switch" type="button" hidden>Dark</button></div>'
+                "</header>").format(about.environment, about.environment.upper())
 
 
 def verdict(history: pl.DataFrame, benchmark: words.Benchmark) -> Html:
@@ -67,7 +67,8 @@ def key_figures(history: pl.DataFrame, benchmark: words.Benchmark) -> Html:
     return tables.key_figures([
         ("Return", words.percent(own), beside.format(benchmark.short, words.percent(other))),
         ("Alpha", tables.toned(words.points(alpha), 100 * alpha, 1), "return less the benchmark's"),
-        ("Deepest drawdown", words.percent(falls["own"]), beside.format(benchmark.short, words.percent(falls["other"]))),
+        ("Deepest drawdown", words.percent(falls["own"]),
+         beside.format(benchmark.short, words.percent(falls["other"]))),
         ("Now below the last peak", words.percent(_now_below(history)), "deposits taken out")])
 
 
@@ -103,10 +104,10 @@ def falls(history: pl.DataFrame, benchmark: words.Benchmark) -> alt.LayerChart:
 
 def footer() -> Html:
     """What this is, and what it leaves out."""
-    items = ("Made with <b>navbook</b> {}", "Percent only: no amount is on this page or in its data",
+    items = (Html("Made with <b>navbook</b> {}").format(navbook.__version__),
+             "Percent only: no amount is on this page or in its data",
              "All times UTC")
-    return Html("<footer>{}</footer>").format(join(
-        Html(f"<p>{item}</p>").format(navbook.__version__) if "{}" in item else Html(f"<p>{item}</p>") for item in items))
+    return Html("<footer>{}</footer>").format(join(Html("<p>{}</p>").format(item) for item in items))
 
 
 def _growth(history: pl.DataFrame) -> pl.DataFrame:

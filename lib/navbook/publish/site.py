@@ -59,8 +59,8 @@ def header(site: Site, section: str = "", name: str | None = None) -> Html:
         '<header><div class="top"><a class="brand" href="index.html">navbook</a>'
         '<span class="badge {}">{}</span><nav aria-label="Pages">{}</nav>{}'
         '<button class="switch" type="button" hidden>Dark</button></div>{}</header>').format(
-            site.environment, site.environment.upper(), links, freshness(site, name if section == "portfolio" else None),
-            _within(site, section, name))
+            site.environment, site.environment.upper(), links,
+            freshness(site, name if section == "portfolio" else None), _within(site, section, name))
 
 
 def footer(site: Site, name: str | None = None) -> Html:

@@ -1,8 +1,8 @@
 """The Voila application behind `server.serve`: published and live pages, pages of runs, and nothing else of Voila.
 
 Voila asks its `prelaunch_hook` before it would start a kernel; ours answers with the stored page and ends the
-request, or says in a small page why there is none. Live pages are executed by live.py. Routes to files, lists of files, kernels and
-extensions are left out: what is not there cannot be attacked. Rests on the order of Voila 0.5.13's hooks and on
+request, or says in a small page why there is none. Live pages are executed by live.py. Routes to files, lists of
+files, kernels and extensions are left out: what is not there cannot be attacked. Rests on the order of Voila 0.5.13's hooks and on
 names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
 """
 
@@ -28,7 +28,8 @@ from voila.tornado.handler import TornadoVoilaHandler
 from navbook.publish import live, palette, stamp
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-HEADERS = {"Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+HEADERS = {"Content-Security-Policy": POLICY,
            "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
            "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
            "Cache-Control": "no-store"}
@@ -40,7 +41,7 @@ SAID = {403: ("Not allowed.", "This server shows published pages only."),
 
 def run(published: Path, bound: socket.socket, *, token: str | None, ready: Callable[[], object],
         kernels: Mapping[str, str] | None = None) -> None:
-    """Serve until the process is told to stop. With `token`, only to who knows it; without, only to this machine."""
+    """Serve until the process is told to stop: with `token` to who knows it, without to this machine only."""
     config = Config()
     config.VoilaConfiguration.prelaunch_hook = stored_page(published)
     config.VoilaConfiguration.file_allowlist = []
@@ -54,7 +55,8 @@ def run(published: Path, bound: socket.socket, *, token: str | None, ready: Call
     config.MappingKernelManager.cull_idle_timeout = live.IDLE_S
     config.MappingKernelManager.cull_interval = live.LOOK_S
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
-                log_level=logging.ERROR, tornado_settings={"allow_remote_access": token is not None, "headers": HEADERS})
+                log_level=logging.ERROR,
+                tornado_settings={"allow_remote_access": token is not None, "headers": HEADERS})
     app.bound, app.ready, app.variables = bound, ready, kernels
     for noisy in ("tornado.access", "tornado.application", "tornado.general"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -102,7 +104,7 @@ class Page(Said, TornadoVoilaHandler):    # type: ignore[misc]
             await super().get(path)
             return
         try:
-            html = await self.live_pages.page(name, fresh=self.get_argument("fresh", None) is not None)
+            html = await self.live_pages.page(name, fresh=bool(self.get_argument("fresh", "")))
         except live.LivePageFailed as problem:
             logging.getLogger("navbook").error("%s", problem)
             raise tornado.web.HTTPError(500) from None

@@ -13,8 +13,8 @@ import polars as pl
 
 from navbook import schemas
 from navbook.publish import words
-from navbook.publish.operations import Age, Want
 from navbook.publish.index import Entry
+from navbook.publish.operations import Age, Want
 from navbook.publish.site import Site, strategy_page
 from navbook.runner import check, views
 from navbook.settings import Settings
@@ -81,10 +81,12 @@ def entries(config: Settings, about: Site) -> list[Entry]:
              for row in tables.read(config.location, schemas.BACKTESTS).sort("name").iter_rows(named=True)]
     found += [Entry(name=name.capitalize(), target=f"{name}.html", kind="live", now=LIVE[name]) for name in about.live]
     worst = seen.wants[0] if seen.wants else None
-    found.append(Entry(name="Operations", target="operations.html", at=now, now=worst.what if worst else
-                       "all checks pass", tone="" if worst is None else "negative" if worst.state == "fail" else "warning"))
-    return found + [Entry(name="Share page", target=f"{name}.html", at=now, now=f"{account} in percent only: no amount, "
-                          "name or id") for name, account in shared(config).items()]
+    tone = "" if worst is None else "negative" if worst.state == "fail" else "warning"
+    found.append(Entry(name="Operations", target="operations.html", at=now, tone=tone,
+                       now=worst.what if worst else "all checks pass"))
+    return found + [Entry(name="Share page", target=f"{name}.html", at=now,
+                          now=f"{account} in percent only: no amount, name or id")
+                    for name, account in shared(config).items()]
 
 
 def shared(config: Settings) -> dict[str, str]:
@@ -103,7 +105,7 @@ def _last_ok(runs: pl.DataFrame, job: str) -> datetime | None:
 
 def next_run(config: Settings, now: datetime) -> datetime | None:
     """When the settings let the next job begin."""
-    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
     due = [CronTrigger.from_crontab(job.cron, timezone="UTC").get_next_fire_time(None, now)
            for job in config.jobs.values() if job.cron]
     return min((time for time in due if time), default=None)

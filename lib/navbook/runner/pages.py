@@ -105,7 +105,8 @@ def _wanted(config: Settings, account: str, share: str) -> Iterator[Page]:
     known = views.site(config)
     names = known.names if account == "all" else [account]
     if missing := [name for name in (*names, *([share] if share else [])) if name not in known.names]:
-        raise SettingsInvalid(f"There is nothing to publish of {missing[0]}; there are {', '.join(known.names) or 'none'}.")
+        raise SettingsInvalid(f"There is nothing to publish of {missing[0]}; there are "
+                              f"{', '.join(known.names) or 'none'}.")
     for name in names:
         yield Page("portfolio", f"portfolio-{name}", (("account", name),))
     for name in known.strategies:

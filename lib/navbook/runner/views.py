@@ -199,8 +199,8 @@ def _one_snapshot(group: str, members: Iterable[pl.DataFrame]) -> pl.DataFrame:
     total = None if rows["exchange_total_usd"].null_count() else rows["exchange_total_usd"].sum()
     reasons = "; ".join(f"{name}: {reason}" for name, reason in rows.select("account", "reason").iter_rows() if reason)
     newest = rows.sort("time").row(-1, named=True)
-    return schemas.SNAPSHOTS.rows([{**newest, "account": group, "wallets": json.dumps(states), "reason": reasons or None,
-                                    "exchange_total_usd": total}])
+    return schemas.SNAPSHOTS.rows([{**newest, "account": group, "wallets": json.dumps(states),
+                                    "reason": reasons or None, "exchange_total_usd": total}])
 
 
 def _flows_of_group(group: str, journal: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
