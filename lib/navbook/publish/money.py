@@ -24,9 +24,10 @@ Rows = list[tuple[str, Sequence[Cell]]]
 
 def bridge(history: pl.DataFrame, bridges: pl.DataFrame, flow_values: pl.DataFrame) -> Html:
     """From the first net asset value of a period to its last, to the cent."""
-    counted = series.counted(history)
-    found = bridges.filter(pl.col("from_time") == counted["time"].min(), pl.col("to_time") == counted["time"].max())
-    if found.is_empty() or counted.height < 2:
+    times = series.counted(history)["time"]
+    found = bridges.clear() if len(times) < 2 else bridges.filter(
+        pl.col("from_time") == times[0], pl.col("to_time") == times[-1])
+    if found.is_empty():
         return Html("")
     row = found.row(0, named=True)
     steps = [*_flows(row, flow_values), *((name, row[part]) for part, name in PARTS.items())]

@@ -2,8 +2,8 @@
 
 Voila asks its `prelaunch_hook` before it would start a kernel; ours answers with the stored page and ends the
 request, or says in a small page why there is none. Live pages are executed by live.py. Routes to files, lists of
-files, kernels and extensions are left out: what is not there cannot be attacked. Rests on the order of Voila 0.5.13's hooks and on
-names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
+files, kernels and extensions are left out: what is not there cannot be attacked. Rests on the order of Voila
+0.5.13's hooks and on names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
 """
 
 from __future__ import annotations

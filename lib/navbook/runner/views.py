@@ -74,12 +74,12 @@ def site(config: Settings) -> Site:
     runs = tables.read(config.location, schemas.RUNS)
     groups = {name: tuple(group.accounts) for name, group in config.groups.items()}
     accounts = set(standings["account"]) - set(groups)
-    collected = {name: _collected(runs, name) for name in accounts}
+    at = {name: collected(runs, name) for name in accounts}
     for name, members in groups.items():
-        times = [collected.get(member) for member in members]
-        collected[name] = min((time for time in times if time), default=None) if None not in times else None
+        times = [at.get(member) for member in members]
+        at[name] = min((time for time in times if time), default=None) if None not in times else None
     return Site(environment=config.environment, run=os.environ.get("NAVBOOK_RUN") or None, standings=standings,
-                collected=collected, groups=groups, strategies=strategies(config), live=live(),
+                collected=at, groups=groups, strategies=strategies(config), live=live(),
                 versions=tables.versions(config.location))
 
 
@@ -161,7 +161,7 @@ def _standings(config: Settings, schema: schemas.FrameSchema) -> pl.DataFrame:
     return rows.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time").collect()
 
 
-def _collected(runs: pl.DataFrame, account: str) -> datetime | None:
+def collected(runs: pl.DataFrame, account: str) -> datetime | None:
     """When `account` was last collected without an error, on the wall's clock."""
     done = runs.filter(pl.col("job") == "collect", pl.col("status") == "ok", pl.col("account").is_in(["all", account]))
     last = done["ended_at"].max()
@@ -172,7 +172,7 @@ def _newest(config: Settings, account: str) -> tuple[pl.DataFrame, pl.DataFrame]
     """The newest snapshot of an account, and its holdings then."""
     last = (tables.stored(config.location, schemas.SNAPSHOTS).filter(pl.col("account") == account)
             .select(pl.col("time").max()).collect().item())
-    at = pl.col("time") == last
+    at = pl.col("time") == pl.lit(last, schemas.TIME)
     return (tables.read(config.location, schemas.SNAPSHOTS, at, account=account),
             tables.read(config.location, schemas.HOLDINGS, at, account=account))
 
