@@ -10,10 +10,12 @@ import ast
 import json
 import math
 import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -21,7 +23,7 @@ import polars as pl
 import pytest
 
 from navbook import schemas, settings
-from navbook.store import tables
+from navbook.store import rewrite, tables
 
 DASHBOARDS = Path(__file__).parents[1] / "notebooks" / "dashboards"
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -39,8 +41,11 @@ COINS = {"main": (0.29, 4.9, 3300.0), "sub": (0.1, 1.0, 1900.0), "swing": (0.06,
 @cache
 def world(*, snapshots: int = 540, gap: bool = True, incomplete: bool = False, provisional: bool = False,
           unpriced: bool = False, hostile: str = "", weights: tuple[float, float] = (0.5, 0.5),
-          ended: datetime | None = None, seed: int = 1) -> Frames:
-    """All tables of three accounts. Bad days happen to main; `hostile` is an asset and a reason of its."""
+          ended: datetime | None = None, seed: int = 1, rolling: bool = False) -> Frames:
+    """All tables of three accounts. Bad days happen to main; `hostile` is an asset and a reason of its.
+
+    rolling  the performance of a week, a month and this year too
+    """
     times = [START + n * INTERVAL for n in range(snapshots)]
     if gap:
         times = [time for time in times if not timedelta(days=36) < time - START < timedelta(days=37, hours=5)]
@@ -51,7 +56,7 @@ def world(*, snapshots: int = 540, gap: bool = True, incomplete: bool = False, p
         eth *= 1 + chance.gauss(0.0002, 0.014)
         prices[time] = (btc, eth)
     made = [_account(name, times, prices, weights, bad=name == "main", incomplete=incomplete, provisional=provisional,
-                     unpriced=unpriced, hostile=hostile, chance=random.Random(seed + n))
+                     unpriced=unpriced, hostile=hostile, chance=random.Random(seed + n), rolling=rolling)
             for n, name in enumerate(NAMES)]
     frames = {name: pl.concat([account[name] for account in made]) for name in made[0]}
     end = ended or datetime.now(UTC) - timedelta(minutes=4)
@@ -64,7 +69,7 @@ def world(*, snapshots: int = 540, gap: bool = True, incomplete: bool = False, p
 
 def _account(name: str, times: list[datetime], prices: dict[datetime, tuple[float, float]],
              weights: tuple[float, float], *, bad: bool, incomplete: bool, provisional: bool, unpriced: bool,
-             hostile: str, chance: random.Random) -> Frames:
+             hostile: str, chance: random.Random, rolling: bool) -> Frames:
     btc, eth, cash = COINS[name]
     units: list[float] = []
     history, holdings, snapshots, flows, journal = [], [], [], [], []
@@ -117,46 +122,60 @@ def _account(name: str, times: list[datetime], prices: dict[datetime, tuple[floa
     return {"nav_history": navs, "holdings": schemas.HOLDINGS.rows(holdings),
             "snapshots": schemas.SNAPSHOTS.rows(snapshots), "flow_values": schemas.FLOW_VALUES.rows(flows),
             "benchmark_journal": schemas.BENCHMARK_JOURNAL.rows(journal),
-            "performance": _performance(name, navs, flows)}
+            "performance": _performance(name, navs, flows, rolling=rolling)}
 
 
-def _performance(name: str, history: pl.DataFrame, flows: list[Any]) -> pl.DataFrame:
+def _performance(name: str, history: pl.DataFrame, flows: list[Any], *, rolling: bool) -> pl.DataFrame:
     known = history.drop_nulls("nav")
+    last = known["time"][-1]
     spans = [("inception", known["time"][0])]
+    whole = 1 + (3 if rolling else 0)
+    if rolling:
+        spans += [("1w", last - timedelta(days=7)), ("1m", last - timedelta(days=30)),
+                  ("ytd", known["time"][0])]
     month = known["time"][0].replace(day=1, hour=0)
     while known.height > 1 and month <= known["time"][-1]:
         spans.append((f"{month:%Y-%m}", month))
         month = (month + timedelta(days=32)).replace(day=1)
     rows = []
     for n, (period, start) in enumerate(spans):
-        end = spans[n + 1][1] if 0 < n < len(spans) - 1 else known["time"][-1]
+        end = spans[n + 1][1] if whole <= n < len(spans) - 1 else last
         before = known.filter(pl.col("time") <= start).tail(1)
         inside = pl.concat([before, known.filter(pl.col("time") > start, pl.col("time") <= end)])
         twr, other = (inside[index][-1] / inside[index][0] - 1 for index in ("twr_index", "benchmark_index"))
         moved = sum(usd for *_, time, _, _, _, _, _, usd in flows
                     if usd is not None and inside["time"][0] < time <= inside["time"][-1])
-        first, last = inside["nav"][0], inside["nav"][-1]
+        nav_from, nav_to = inside["nav"][0], inside["nav"][-1]
         falls = [float((inside[i] / inside[i].cum_max() - 1).min()) for i in ("twr_index", "benchmark_index")]
         rows.append({"account": name, "benchmark": "own", "period": period, "from_time": inside["time"][0],
-                     "to_time": inside["time"][-1], "nav_from": first, "nav_to": last, "flows_usd": moved,
-                     "gain_usd": last - first - moved, "twr": twr, "benchmark_twr": other, "alpha": twr - other,
+                     "to_time": inside["time"][-1], "nav_from": nav_from, "nav_to": nav_to, "flows_usd": moved,
+                     "gain_usd": nav_to - nav_from - moved, "mwr": twr, "twr": twr, "benchmark_twr": other, "alpha": twr - other,
                      "max_drawdown": falls[0], "benchmark_max_drawdown": falls[1], "intervals_set_aside": 0})
     return schemas.PERFORMANCE.rows(rows)
 
 
-def executed(dashboard: str, frames: Frames, environment: str = "sandbox", **parameters: Any) -> Any:
-    """`dashboards/<dashboard>.ipynb` run over `frames`, as papermill would leave it."""
-    def read(_: str, schema: schemas.FrameSchema, *, account: str = "all", until: str = "now") -> pl.DataFrame:
-        frame = frames[schema.name]
-        return frame if account == "all" or "account" not in frame.columns else frame.filter(
-            pl.col("account") == account)
+@contextmanager
+def stored(frames: Frames, environment: str = "sandbox", more: str = "") -> Iterator[settings.Settings]:
+    """A store that holds `frames`, and the settings of whoever owns it; `more` goes into its navbook.toml."""
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        file = Path(place) / "navbook.toml"
+        accounts = "".join(f"[accounts.{name}]\n" for name in NAMES)
+        file.write_text(f'environment = "{environment}"\n{more}\n{accounts}', encoding="utf-8")
+        patch.setenv("NAVBOOK_CONFIG", str(file))
+        config = settings.load()
+        for name, frame in frames.items():
+            if name in schemas.FACTS:
+                tables.append(config.location, schemas.FACTS[name], frame)
+            else:
+                rewrite.replace(config.location, schemas.DERIVED[name], frame)
+        yield config
 
+
+def executed(dashboard: str, frames: Frames, environment: str = "sandbox", more: str = "", **parameters: Any) -> Any:
+    """`dashboards/<dashboard>.ipynb` run over `frames`, as papermill would leave it."""
     notebook = nbformat.read(DASHBOARDS / f"{dashboard}.ipynb", as_version=4)
     notebook.metadata["papermill"] = {"parameters": parameters}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "read", read)
-        patch.setattr(tables, "versions", lambda _: {"nav_history": 3, "snapshots": 540, "cash_flows": 2})
-        patch.setattr(settings, "load", lambda: SimpleNamespace(location="nowhere", environment=environment))
+    with stored(frames, environment, more):
         scope: dict[str, Any] = {}
         for cell in notebook.cells:
             if cell.cell_type == "code":

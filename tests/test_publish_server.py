@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from navbook.errors import SettingsInvalid
 from navbook.publish import palette, render, server
@@ -38,7 +40,14 @@ from navbook.publish import server
 def ready(address):
     print(address, flush=True)
     print(sorted(name for name in os.environ if "SECRET" in name or "API_KEY" in name), flush=True)
-server.serve(Path(sys.argv[1]), host=sys.argv[2], port=0, on_ready=ready, token=sys.argv[3] or None)
+kernels = {name: value for name, value in os.environ.items() if "SECRET" not in name and "API_KEY" not in name}
+server.serve(Path(sys.argv[1]), host=sys.argv[2], port=0, on_ready=ready, token=sys.argv[3] or None,
+             kernels=kernels if sys.argv[4] else None)
+"""
+LIVE = """
+import os
+from navbook.publish.markup import Html
+keys = sorted(name for name in os.environ if "SECRET" in name or "API_KEY" in name)
 """
 SECRETS = {"NAVBOOK_MAIN_API_KEY": "k", "NAVBOOK_MAIN_API_SECRET": "s", "BINANCE_TESTNET_API_SECRET_FILE": "f",
            "SESSION_SECRET": "x", "NAVBOOK_SESSION_SECRET": "y"}
@@ -52,8 +61,9 @@ def publish(folder: Path, name: str, notebook: Any) -> None:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Path:
     """Pages of a good day, one of a bad day, one of a day long ago; one without its rendering, one out of step."""
-    folder = tmp_path_factory.mktemp("published")
-    good = world()
+    folder = tmp_path_factory.mktemp("runs") / "published"
+    folder.mkdir()
+    good = world(rolling=True)
     for name in NAMES:
         publish(folder, f"portfolio-{name}", executed("portfolio", good, account=name))
     publish(folder, "index", executed("index", good, account="all"))
@@ -64,15 +74,19 @@ def published(tmp_path_factory) -> Path:
     publish(folder, "behind", executed("index", good, account="all"))
     with (folder / "behind.ipynb").open("a") as stream:
         stream.write("\n")
+    (folder.parent / "publish" / "2026-06-10T140007Z_all_7c1e09ab").mkdir(parents=True)
+    (folder.parent / "publish" / "2026-06-10T140007Z_all_7c1e09ab" / "page.html").write_text("<title>a run</title>")
+    (folder.parent / "publish" / "run.json").write_text("{}")
     (folder / "secret.py").write_text("print('source')")
     (folder / "picture.png").write_bytes(b"png")
     return folder
 
 
 @contextmanager
-def serving(folder: Path, home: Path, host: str = "127.0.0.1", token: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(folder: Path, home: Path, host: str = "127.0.0.1", token: str = "",
+            live: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder), host, token], stdout=subprocess.PIPE, text=True, cwd=folder,
+        [sys.executable, "-c", SERVE, str(folder), host, token, live], stdout=subprocess.PIPE, text=True, cwd=folder,
         env={**os.environ, **SECRETS, "HOME": str(home), "JUPYTER_DATA_DIR": str(home / "jupyter")})
     try:
         assert process.stdout is not None
@@ -172,7 +186,9 @@ def test_pages_draw_their_charts_without_a_complaint_or_a_request_abroad(address
     with Visit(browser, width, scheme) as visit:
         for name in ("portfolio-main", "bad"):
             page = visit.open(f"{address}voila/render/{name}.ipynb", charts=3)
-            marks = page.eval_on_selector_all(".chart", "boxes => boxes.map(box => box.querySelectorAll('svg path').length)")
+            marks = page.eval_on_selector_all(".chart", "boxes => boxes.filter(box => box.offsetParent)"
+                                              ".map(box => box.querySelectorAll('svg path').length)")
+            assert len(marks) == 3
             assert all(number > 5 for number in marks), marks
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             lines = page.eval_on_selector_all(".chart svg path", "paths => paths.map(p => getComputedStyle(p).stroke)")
@@ -188,10 +204,10 @@ def test_pages_draw_their_charts_without_a_complaint_or_a_request_abroad(address
 def test_the_card_equals_the_end_of_the_line(address, browser):
     with Visit(browser) as visit:
         page = visit.open(f"{address}voila/render/portfolio-main.ipynb", charts=3)
-        card = page.locator(".figures b").first.inner_text()
+        card = page.locator(".figures:visible b").first.inner_text()
         ends = page.eval_on_selector_all(".chart svg text", "texts => texts.map(text => text.textContent)")
         assert f"main {card}" in ends
-        ahead = page.locator(".figures b").nth(1).inner_text()
+        ahead = page.locator(".figures:visible b").nth(1).inner_text()
         assert any(end.startswith(f"{ahead} (") for end in ends)
 
 
@@ -238,16 +254,140 @@ def test_links_work_on_the_server_and_from_disk(address, published, browser):
         assert visit.complaints == []
 
 
+def shown(page: Any) -> dict[str, list[str]]:
+    """What a reader sees of the figures: the verdict, the cards, the ends of the lines, the tables."""
+    return {"verdict": page.locator("h1:visible").all_inner_texts(),
+            "cards": page.locator(".figures:visible b").all_inner_texts(),
+            "ends": page.eval_on_selector_all(".chart svg text", "texts => texts.filter(t => t.closest('.chart').offsetParent)"
+                                              ".map(t => t.textContent).filter(t => /[$%]/.test(t))"),
+            "range": page.locator(".range:visible").all_inner_texts()}
+
+
+@needs_browser
+def test_a53_every_period_changes_every_figure_and_its_first_point_is_its_start(address, browser):
+    """A44, A53: also each card equals the end of its line."""
+    with Visit(browser) as visit:
+        page = visit.open(f"{address}voila/render/portfolio-main.ipynb", charts=3)
+        seen = {"inception": shown(page)}
+        for name in ("1w", "1m"):
+            page.locator(f"[data-choose='{name}']").click()
+            page.wait_for_function(f"document.querySelectorAll('[data-period=\"{name}\"] .chart svg').length === 3")
+            seen[name] = shown(page)
+        for name, figures in seen.items():
+            assert f"main {figures['cards'][0]}" in figures["ends"], name
+            assert any(end.startswith(f"{figures['cards'][1]} (") for end in figures["ends"]), name
+        for one, other in (("inception", "1w"), ("1w", "1m")):
+            for part in ("verdict", "ends", "range"):
+                assert seen[one][part] != seen[other][part], part
+            changed = [a != b for a, b in zip(seen[one]["cards"], seen[other]["cards"], strict=True)]
+            assert changed[1:5] == [True] * 4    # the value now and the fee due are of no period
+        assert seen["1w"]["range"][0].startswith("3 Jun, 10:00 to 10 Jun, 10:00 UTC")
+        assert page.locator("[data-choose='1y']").count() == 0
+        assert "needs a year" in page.get_by_role("button", name="1 year").get_attribute("title")
+        page.get_by_role("link", name="sub").click()
+        page.wait_for_url("**/portfolio-sub.ipynb#1m")
+        assert page.locator("[data-choose='1m']").get_attribute("aria-pressed") == "true"
+        assert shown(page)["cards"] != seen["1m"]["cards"]
+        assert visit.complaints == []
+
+
+@needs_browser
+def test_a53_a_custom_period_is_worked_out_as_a_named_one(address, browser):
+    """The browser's arithmetic gives what the store has for the same days."""
+    with Visit(browser) as visit:
+        page = visit.open(f"{address}voila/render/portfolio-main.ipynb#1m", charts=3)
+        named = shown(page)
+        page.get_by_role("button", name="Custom").click()
+        page.locator("[name=from]").fill("2026-05-11")
+        page.wait_for_function("document.querySelectorAll('[data-period=custom] .chart svg').length === 3")
+        page.evaluate("document.querySelector('[data-choose=\"1m\"]').click()")
+        start = page.locator(".range:visible").inner_text()
+        assert start.startswith("11 May, 10:00")
+        told = page.evaluate("""() => {
+            const cards = [...document.querySelectorAll('[data-period=custom] .figures b')].map(b => b.textContent);
+            return cards; }""")
+        assert told[0] == named["cards"][0]
+        page.get_by_role("button", name="Custom").click()
+        page.locator("[name=from]").fill("2026-03-12")
+        ours = shown(page)
+        page.get_by_role("button", name="Since start").click()
+        whole = shown(page)
+        assert ours["cards"][:3] == whole["cards"][:3]
+        assert ours["cards"][4] == whole["cards"][4]
+        assert set(ours["ends"]) >= {f"main {whole['cards'][0]}"}
+        assert visit.complaints == []
+
+
+@needs_browser
+def test_n4_every_figure_names_its_run_on_hover_and_to_the_keyboard(address, browser):
+    with Visit(browser) as visit:
+        page = visit.open(f"{address}voila/render/portfolio-main.ipynb", charts=3)
+        figures = page.locator(".figures:visible p")
+        assert figures.count() == 6
+        for n in range(6):
+            assert not figures.nth(n).locator(".why").is_visible()
+            figures.nth(n).hover() if n % 2 else figures.nth(n).focus()
+            said = figures.nth(n).locator(".why").inner_text()
+            assert "snapshot 10 Jun, 10:00:00 UTC, complete" in said
+            assert "nav_history" in said
+            assert "navbook explain main 2026-06-10T10:00:00" in said
+
+
+@needs_browser
+def test_a_live_page_runs_in_one_kernel_reads_only_and_reaches_nobody(published, home, tmp_path, browser):
+    """N13: ten loads change nothing; the kernel has no key, and a visitor no way to it."""
+    folder = tmp_path / "published"
+    shutil.copytree(published, folder)
+    cells = [new_code_cell(LIVE), new_code_cell(
+        'Html("<section class=verdict><h1>kernel {}, keys {}</h1></section>").format(os.getpid(), len(keys))',
+        metadata={"tags": ["full"]})]
+    nbformat.write(new_notebook(cells=cells, metadata={"navbook": {"page": "live", "title": "Log", "every_s": 1}}),
+                   folder / "log.ipynb")
+    with serving(folder, home, live="yes") as (address, process), Visit(browser) as visit:
+        page = visit.open(f"{address}voila/render/log.ipynb", charts=0)
+        first = page.locator("h1").inner_text()
+        assert re.fullmatch(r"kernel \d+, keys 0", first)
+        before = contents(folder, home)
+        for _ in range(10):
+            page.goto(f"{address}voila/render/log.ipynb")
+        page.wait_for_timeout(1500)    # it has asked again by itself
+        assert page.locator("h1").inner_text() == first, "one kernel for all"
+        assert contents(folder, home) == before
+        assert len(children(process).split()) == 1
+        for path in ("/api/kernels", "/api/sessions", "/voila/api/shutdown/x", "/api/contents/log.ipynb"):
+            assert get(address, path)[0] == 404
+            assert get(address, path, method="POST")[0] in (403, 404, 405)
+        assert (visit.complaints, visit.abroad) == ([], [])
+
+
+def test_the_answers_forbid_frames_sniffing_and_referrers(address):
+    url = urlsplit(address)
+    for path in ("/voila/render/index.ipynb", "/nothing", "/voila/publish/2026-06-10T140007Z_all_7c1e09ab/page.html"):
+        connection = http.client.HTTPConnection(url.hostname or "", url.port)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        assert "frame-ancestors 'none'" in answer.getheader("Content-Security-Policy", "")
+        assert answer.getheader("X-Content-Type-Options") == "nosniff"
+        assert answer.getheader("Referrer-Policy") == "no-referrer"
+
+
+def test_the_page_of_a_run_is_handed_out_where_pages_link_to_it(address):
+    status, _, body = get(address, "/voila/publish/2026-06-10T140007Z_all_7c1e09ab/page.html")
+    assert (status, body) == (200, "<title>a run</title>")
+
+
 @needs_browser
 def test_an_old_page_says_that_it_knows_nothing_now(address, browser):
     with Visit(browser) as visit:
         page = visit.open(f"{address}voila/render/old.ipynb", charts=3)
         assert "39 h old" in page.locator(".fresh").inner_text()
-        assert page.locator("h1").inner_text().startswith("Not known now. On 10 Jun main was ahead")
+        assert page.locator("h1:visible").inner_text().startswith("Not known now. On 10 Jun main was ahead")
         assert "Stale: last collected 39 h ago" in page.locator(".banner").inner_text()
-        assert page.locator(".figures b").first.inner_text() == "unknown"
+        assert page.locator(".figures:visible b").first.inner_text() == "unknown"
         page = visit.open(f"{address}voila/render/portfolio-main.ipynb", charts=3)
-        assert page.locator("h1").inner_text().startswith("Ahead of half bitcoin")
+        assert page.locator("h1:visible").inner_text().startswith("Ahead of half bitcoin")
         assert re.fullmatch(r"Collected \d+ min ago", page.locator(".fresh").inner_text())
 
 
@@ -281,6 +421,8 @@ def test_a_page_without_its_rendering_is_an_error_page_never_a_run(address, name
     "/voila/static/../../../../../../etc/passwd", "/voila/templates/lab/static/../../../../etc/passwd",
     "/voila/tree", "/voila/tree/portfolio-main.ipynb", "/voila/api/contents", "/voila/api/contents/index.ipynb",
     "/api/contents/index.ipynb", "/api/kernels", "/api/kernels/00000000-0000-0000-0000-000000000000/channels",
+    "/voila/publish/run.json/page.html", "/voila/publish/../publish/run.json", "/voila/publish/nothing/page.html",
+    "/voila/publish/%2e%2e/page.html", "/voila/published/index.html", "/voila/static/x/page.html",
     "/voila/execution/00000000-0000-0000-0000-000000000000", "/login", "/secret.py", "/index.ipynb"])
 def test_nothing_else_is_handed_out(running, path):
     status, _, body = get(running[0], path)

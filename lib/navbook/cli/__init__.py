@@ -74,9 +74,11 @@ def benchmark(account: Account = "all", as_of: Annotated[str, typer.Option(help=
 
 
 @app.command()
-def publish(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None) -> None:
-    """Execute the dashboards and put the pages where they are served."""
-    _job("publish", config, account, no_notebook)
+def publish(account: Account = "all", no_notebook: NoNotebook = False, config: Config = None,
+            share: Annotated[str, typer.Option(metavar="NAME", help="Also a page of this one in percent only.")] = "",
+            ) -> None:
+    """Execute the dashboards of which something has changed, and put the pages where they are served."""
+    _job("publish", config, account, no_notebook, share=share)
 
 
 @app.command(name="all")

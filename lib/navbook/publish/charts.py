@@ -32,7 +32,7 @@ def nav_against_benchmark(nav_history: pl.DataFrame, flow_values: pl.DataFrame |
     flows, backfilled = _flows_within(flow_values, figures), _backfilled(nav_history)
     ticks, domain = parts.dollar_scale([*figures["nav"], *figures["benchmark_value"], *backfilled["nav"]], height,
                                   below=18 if flows.height else 8)
-    axes = parts.Axes(_time_axis(nav_history), domain, parts.axis(ticks, parts.dollar_labels(ticks)))
+    axes = parts.Axes(time_axis(nav_history), domain, parts.axis(ticks, parts.dollar_labels(ticks)))
     line, x = alt.Chart(), axes.x
     hover = alt.selection_point(name="hover", nearest=True, on="pointermove", clear="pointerout", fields=["t"],
                                 empty=False)
@@ -71,7 +71,7 @@ def difference(nav_history: pl.DataFrame) -> alt.LayerChart:
     height, state = 104, series.state(nav_history, _account(nav_history))
     gaps, figures, drawn = _read(nav_history, None)
     ticks, domain = parts.dollar_scale([0.0, *(figures["nav"] - figures["benchmark_value"])], height, below=6, most=5)
-    axes = parts.Axes(_time_axis(nav_history, labels=False), domain,
+    axes = parts.Axes(time_axis(nav_history, labels=False), domain,
                       parts.axis(ticks, parts.dollar_labels(ticks, signed=True)), dates=False)
     line, x = alt.Chart(), axes.x
     layers = [line.mark_area(color=LIGHT[tone], opacity=0.22, line=False).transform_calculate(part=part).encode(
@@ -99,13 +99,13 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
     known = figures.drop_nulls(["fall", "benchmark_fall"])
     lowest = min([-0.005, *known["fall"], *known["benchmark_fall"]])
     ticks, domain, labels = _fall_scale(lowest, height)
-    axes = parts.Axes(_time_axis(nav_history), domain, parts.axis(ticks, labels))
+    axes = parts.Axes(time_axis(nav_history), domain, parts.axis(ticks, labels))
     line, x = alt.Chart(), axes.x
     layers = [
         line.mark_area(color=LIGHT["account"], opacity=0.14, line=False).encode(
-            x=x, y=axes.y("a"), y2=alt.Y2Datum(0), detail="s:N"),
-        line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("b"), detail="s:N"),
-        line.mark_line(color=LIGHT["account"], strokeWidth=2).encode(x=x, y=axes.y("a"), detail="s:N")]
+            x=x, y=axes.y("f"), y2=alt.Y2Datum(0), detail="s:N"),
+        line.mark_line(color=LIGHT["benchmark"]).encode(x=x, y=axes.y("g"), detail="s:N"),
+        line.mark_line(color=LIGHT["account"], strokeWidth=2).encode(x=x, y=axes.y("f"), detail="s:N")]
     note, ends = "Time-weighted, so deposits do not hide a fall.", []
     if known.height:
         deepest = known.row(known["fall"].arg_min() or 0, named=True)
@@ -119,7 +119,7 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
     return _chart(
         nav_history, gaps, layers, ends, axes, height=height, heading=Html("Below the last peak"),
         rows=[(parts.ms(row["time"]), row["segment"], round(row["fall"], 5), round(row["benchmark_fall"], 5))
-              for row in drawn.drop_nulls(["fall", "benchmark_fall"]).iter_rows(named=True)], columns="t,s,a,b",
+              for row in drawn.drop_nulls(["fall", "benchmark_fall"]).iter_rows(named=True)], columns="t,s,f,g",
         note=Html("{}").format(note),
         label=f"Line chart of how far {name} and {benchmark.full} are below their last peak, "
               f"{_from_to(nav_history)}. {note}")
@@ -142,7 +142,7 @@ def _chart(nav_history: pl.DataFrame, gaps: pl.DataFrame, layers: Sequence[Any],
     return parts.chart([*_gap_bands(gaps), *layers, *notes], ends, axes, **about)
 
 
-def _time_axis(nav_history: pl.DataFrame, *, labels: bool = True) -> alt.X:
+def time_axis(nav_history: pl.DataFrame, *, labels: bool = True) -> alt.X:
     return parts.time_axis(*_ends_of_time(nav_history), labels=labels)
 
 
@@ -271,10 +271,14 @@ def _with_crossings(rows: list[tuple[int, int, float]]) -> list[tuple[int, int, 
 def _fall_scale(lowest: float, height: int) -> tuple[list[float], list[float], list[str]]:
     """Ticks from 0 down to `lowest`, the domain, and the ticks' labels."""
     ticks = [tick for tick in parts.round_ticks(lowest, 0, most=4) if tick >= lowest]
-    places = 0 if all(math.isclose(100 * tick, round(100 * tick), abs_tol=1e-9) for tick in ticks) else 1
     per_pixel = -lowest / (height - 8)
-    labels = [words.percent(tick, places) if tick else "0" for tick in ticks]
-    return ticks, [lowest - 6 * per_pixel, 2 * per_pixel], labels
+    return ticks, [lowest - 6 * per_pixel, 2 * per_pixel], percent_labels(ticks)
+
+
+def percent_labels(ticks: Sequence[float]) -> list[str]:
+    """Whole percents where all ticks are."""
+    places = 0 if all(math.isclose(100 * tick, round(100 * tick), abs_tol=1e-9) for tick in ticks) else 1
+    return [words.percent(tick, places) if tick else "0" for tick in ticks]
 
 
 def _whole_percent(fraction: float) -> str:

@@ -1,49 +1,104 @@
-"""A page that is made anew while somebody looks at it: for live dashboards, which run in a kernel of Voila.
+"""Live pages: dashboards that are executed when somebody looks, in one kernel a page for all who look.
 
-The browser asks for the next reading (a hidden `Play` widget counts there), not the kernel. So a kernel that nobody
-looks at any more falls silent and is culled.
+A visitor reaches no kernel: he gets what was shown last, at once, as HTML like that of a published page, and the
+page then asks for a fresh one, which is executed unless the last is younger than FRESH_S. There is no
+channel to the kernel to attack, and a hundred viewers cost what one does. An idle kernel is culled by
+Jupyter's own kernel manager; the next visit starts another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+import asyncio
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import ipywidgets  # type: ignore[import-untyped]
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from navbook.publish import palette
-from navbook.publish.markup import Html, join
+from navbook.errors import NavbookError
+from navbook.publish import render
 
-TEMPLATE = Path(__file__).with_name("template")
-OF_VOILA = ("body,.jp-Notebook,.jp-Cell,.jp-OutputArea,.jp-OutputArea-child,.jp-OutputArea-output,#rendered_cells"
-            "{padding:0!important;margin:0!important;background:var(--bg)!important;overflow:visible!important}"
-            ".widget-html,.widget-html-content,.jupyter-widgets{margin:0!important;overflow:visible!important;"
-            "font:inherit!important;color:inherit!important;line-height:inherit!important}"
-            ".jp-OutputPrompt,.jp-InputPrompt{display:none!important}")
-
-
-def page(make: Callable[[], Html], every: timedelta) -> ipywidgets.Widget:
-    """A widget that shows what `make` returns, and shows it again `every` so often as long as a browser is there."""
-    shown = ipywidgets.HTML(value=str(make()))
-    ticks = ipywidgets.Play(interval=int(every / timedelta(milliseconds=1)), max=2**30, playing=True,
-                            layout=ipywidgets.Layout(display="none"))
-
-    def again(change: object) -> None:
-        shown.value = str(make())
-
-    ticks.observe(again, "value")
-    return ipywidgets.VBox([shown, ticks])
+FRESH_S = 2.0         # as long all who ask get the same rendering
+EVERY_S = 15.0        # how often an open page asks again, where its notebook does not say
+LONGEST_S = 60        # of a cell
+MOST = 20             # renderings that are kept
+ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+IDLE_S, LOOK_S = 90, 15    # after which a kernel is culled, and how often that is looked at
 
 
-def layout(rows: Sequence[tuple[Sequence[Html], Sequence[Html]]], css: str = "") -> Html:
-    """A page of `rows`: (main, aside) side by side, (all, ()) over the full width; with the pages' style.
+class LivePageFailed(NavbookError):
+    """A live dashboard did not run to its end; what it said goes to the server's log only."""
 
-    css  a further style sheet of the template folder
-    """
-    style = palette.css_variables() + f":root{{--font:{palette.FONT}}}" + "".join(
-        (TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.css", css) if name)
-    shown = (Html('<div class="full">{}</div>').format(join(main)) if not aside else
-             Html('<div class="columns"><div>{}</div><div>{}</div></div>').format(join(main), join(aside))
-             for main, aside in rows)
-    return Html("<style>{}</style><main class=\"page\">{}</main>").format(Html(style + OF_VOILA), join(shown))
+
+class Live:
+    """The live dashboards of a folder. `manager` is Jupyter's, `variables` the kernels' whole environment."""
+
+    def __init__(self, folder: Path, manager: Any, variables: Mapping[str, str]) -> None:
+        self.folder, self.manager, self.variables = folder, manager, dict(variables)
+        self._kernels: dict[str, str] = {}
+        self._shown: dict[tuple[str, str], tuple[float, bytes]] = {}
+        self._turn: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def has(self, name: str) -> bool:
+        """Whether `name` is a live dashboard: a notebook of the folder that says so itself."""
+        try:
+            about = json.loads((self.folder / f"{name}.ipynb").read_bytes())["metadata"]
+        except (OSError, ValueError):
+            return False
+        return bool(about.get("navbook", {}).get("page") == "live")
+
+    async def warm(self) -> None:
+        """Execute every live dashboard once, so that the first visitor waits for none."""
+        for notebook in sorted(self.folder.glob("*.ipynb")):
+            if self.has(notebook.stem):
+                with suppress(LivePageFailed):    # who asks for it is told
+                    await self.page(notebook.stem, fresh=True)
+
+    async def page(self, name: str, *, fresh: bool, account: str = "") -> bytes:
+        """The dashboard; not `fresh`: as it was shown last, where it was. Raises `LivePageFailed`.
+
+        account  a name that a visitor chose; what is no name is left out
+        """
+        account = account if ACCOUNT.fullmatch(account) else ""
+        at, html = self._shown.get((name, account), (0.0, b""))
+        if html and not fresh:
+            return html
+        async with self._turn[name]:
+            at, html = self._shown.get((name, account), (0.0, b""))
+            if html and time.monotonic() - at < FRESH_S:
+                return html
+            notebook = nbformat.read(self.folder / f"{name}.ipynb", as_version=4)    # type: ignore[no-untyped-call]
+            await self._execute(name, notebook, account)
+            every = float(notebook.metadata["navbook"].get("every_s", EVERY_S))
+            html = render.live(notebook, name, every).encode()
+            self._shown = {**dict(list(self._shown.items())[-MOST:]), (name, account): (time.monotonic(), html)}
+            return html
+
+    async def _execute(self, name: str, notebook: Any, account: str) -> None:
+        if account:
+            after = next(number for number, cell in enumerate(notebook.cells, 1)
+                         if "parameters" in cell.metadata.get("tags", []))
+            notebook.cells.insert(after, nbformat.v4.new_code_cell(f"account = {account!r}"))
+        client = NotebookClient(notebook, km=await self._kernel(name), timeout=LONGEST_S)
+        try:
+            await client.async_execute(cleanup_kc=False)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as problem:
+            raise LivePageFailed(f"The live page {name} failed: {problem}") from None
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+
+    async def _kernel(self, name: str) -> Any:
+        """The page's kernel; a new one where it was culled or died."""
+        kernel = self._kernels.get(name)
+        if kernel is None or kernel not in self.manager or not await self.manager.get_kernel(kernel).is_alive():
+            self._kernels[name] = kernel = await self.manager.start_kernel(
+                kernel_name="python3", env=self.variables, extra_arguments=["--HistoryManager.enabled=False"])
+        return self.manager.get_kernel(kernel)

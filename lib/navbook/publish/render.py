@@ -25,7 +25,7 @@ import vl_convert
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import ansi2html, markdown2html
 
-from navbook.publish import palette, stamp
+from navbook.publish import palette, periods, stamp
 from navbook.publish.markup import Html
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -66,6 +66,8 @@ class Page:
     css: str
     first_script: str
     policy: str = ""
+    failed_cell: int | None = None
+    every_s: float | None = None    # a live page asks again so often
     rows: list[Row] = field(default_factory=list)
     cells: list[Shown] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
@@ -78,17 +80,35 @@ def page(notebook: Path, problem: str | None = None, failed_cell: int | None = N
     """
     content = notebook.read_bytes()
     executed = nbformat.reads(content.decode("utf-8"), as_version=4)    # type: ignore[no-untyped-call]
-    made = Page(title=_title(executed, notebook), source=stamp.of(content), problem=problem,
-                css=palette.css_variables() + f":root{{--font:{palette.FONT}}}" + _template("page.css"),
-                first_script=FIRST_SCRIPT)
-    if executed.metadata.get("navbook", {}).get("page") == "dashboard" and not problem and not _failed(executed):
+    made = _page(_title(executed, notebook), stamp.of(content), problem)
+    made.failed_cell = failed_cell
+    return _html(executed, made)
+
+
+def live(executed: Cell, name: str, every_s: float) -> str:
+    """The page of a dashboard that was just executed and is kept nowhere; it asks its server again."""
+    made = _page(_title(executed, Path(name)), "", None)
+    made.every_s = every_s
+    made.css += _template(f"{name}.css") if (TEMPLATE / f"{name}.css").exists() else ""
+    return _html(executed, made)
+
+
+def _page(title: str, source: str, problem: str | None) -> Page:
+    return Page(title=title, source=source, problem=problem, first_script=FIRST_SCRIPT,
+                css=palette.css_variables() + f":root{{--font:{palette.FONT}}}" + _template("page.css"))
+
+
+def _html(executed: Cell, made: Page) -> str:
+    is_dashboard = executed.metadata.get("navbook", {}).get("page") in ("dashboard", "live")
+    if is_dashboard and not made.problem and not _failed(executed):
         made.rows = _rows(executed)
     else:
-        made.cells = _account_of_run(executed, failed_cell)
+        made.cells = _account_of_run(executed, made.failed_cell)
     charts = any(palette.CHART_MIME in output.get("data", {}) for cell in executed.cells
                  for output in cell.get("outputs", []))
-    made.scripts = [*([_vega()] if charts else []), f"(()=>{{{_template('page.js')}}})();"]
-    made.policy = _policy([made.first_script, *made.scripts])
+    ours = "".join(_template(name) for name in ("page.js", "periods.js", "log.js", "live.js"))
+    made.scripts = [*([_vega()] if charts else []), f"(()=>{{{ours}}})();"]
+    made.policy = _policy([made.first_script, *made.scripts]) + ("; connect-src 'self'" if made.every_s else "")
     body, _ = _exporter().from_notebook_node(executed, resources={"navbook": made})
     return str(body)
 
@@ -129,7 +149,9 @@ def _output(output: Cell) -> str:
         return _printed("\n".join(lines))
     data = output.get("data", {})
     if palette.CHART_MIME in data:
-        return _chart(data[palette.CHART_MIME])
+        specs = periods.variants(data)
+        return "".join(_chart(spec) if not name else periods.shown(name, Html(_chart(spec)))
+                       for name, spec in specs.items())
     if "text/html" in data:
         return str(data["text/html"])
     if "image/png" in data:
@@ -167,8 +189,11 @@ def _cell_failed(cell: Cell) -> bool:
 def _title(executed: Cell, notebook: Path) -> str:
     papermill = executed.metadata.get("papermill", {})
     named = executed.metadata.get("navbook", {}).get("title") or Path(papermill.get("input_path") or notebook).stem
-    account = papermill.get("parameters", {}).get("account", "all")
-    return f"navbook {named}" if account == "all" else f"navbook {named}: {account}"
+    given = papermill.get("parameters", {})
+    about = given.get("name") or given.get("account", "all")
+    if about == "all" or executed.metadata.get("navbook", {}).get("anonymous"):
+        return f"navbook {named}"
+    return f"navbook {named}: {about}"
 
 
 def _policy(scripts: list[str]) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from navbook.publish import series, words
 from navbook.publish.markup import Html, join
-from navbook.types import OWN_BENCHMARK, Grade, Wallet, WalletState
+from navbook.types import OWN_BENCHMARK, Wallet, WalletState
 
 FLOWS_LISTED = 12      # newest deposits and withdrawals that get a row each
 GAPS_LISTED = 6        # newest gaps that get a row each
@@ -41,13 +41,18 @@ def key_figures(figures: Iterable[tuple[str, Cell, Cell]]) -> Html:
         Html("<p><span>{}</span> <b>{}</b> <small>{}</small></p>").format(*figure) for figure in figures))
 
 
-def deposits_and_withdrawals(flow_values: pl.DataFrame, nav_history: pl.DataFrame) -> Html:
+def either(fresh: Html, stale: Html) -> Html:
+    """`fresh`, which the browser exchanges for `stale` when the page has grown old."""
+    return Html('<div data-stale="{}">{}</div>').format(str(stale), fresh)
+
+
+def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFrame) -> Html:
     """The flows that count, oldest first; of many, the newest and the sum of the earlier ones."""
     state = series.state(nav_history, str(nav_history["account"][0])) if nav_history.height else None
     since = state.since if state else None
     flows = flow_values.sort("time") if since is None else flow_values.filter(pl.col("time") > since).sort("time")
     if flows.is_empty():
-        return section("Deposits and withdrawals", "None so far.", Html(""))
+        return section("Deposits and withdrawals", "None in this time.", Html(""))
     now = flows["time"][-1] if state is None or state.newest is None else state.newest["time"]
     rows: list[tuple[str, Sequence[Cell]]] = []
     if (earlier := flows.height - FLOWS_LISTED) > 1:
@@ -134,45 +139,9 @@ def month_by_month(performance: pl.DataFrame, benchmark: words.Benchmark) -> Htm
         toned(words.points(row["alpha"], unit=False), _percents(row["alpha"]), 1),
         bar_from_middle(row["alpha"], widest))) for row in months.iter_rows(named=True)]
     first = years[0] if len(years) == 1 else "Month"
-    own, other = _coloured("account", account), _coloured("benchmark", benchmark.short)
+    own, other = coloured("account", account), coloured("benchmark", benchmark.short)
     return section("Month by month", _months_note(months, account, benchmark), table(
         [(first, ""), (own, "num"), (other, "num"), ("Points", "num"), ("", "bar wide")], rows), name="months")
-
-
-def accounts(nav_history: pl.DataFrame, benchmark: words.Benchmark, collected: dict[str, datetime | None]) -> Html:
-    """The index's table: one row an account, with its state in words and the age of its data."""
-    names = nav_history["account"].unique().sort().to_list()
-    if not names:
-        return Html("")
-    rows = [("", _account_cells(nav_history, name, collected.get(name))) for name in names]
-    note = Html("{} against {}.").format(_coloured("account", "Account"), _coloured(
-        "benchmark", f"{benchmark.full} with the same deposits and withdrawals"))
-    return section("Portfolios", note, table(
-        [("Account", ""), ("NAV", "num"), ("Ahead by", "num"), ("", "num"), ("", "spark wide"),
-         ("In words", "wide"), ("Age", "num")], rows), name="accounts-table")
-
-
-def sparkline(nav_history: pl.DataFrame, account: str) -> Html:
-    """Account and benchmark over all time, as small as a word; broken where data is missing."""
-    own = nav_history.filter(pl.col("account") == account)
-    rows = series.thinned(series.in_segments(own, series.gaps(own)), most=160)
-    if rows.height < 2:
-        return Html("")
-    first, last = rows["time"][0].timestamp(), rows["time"][-1].timestamp()
-    low = min(*rows["nav"], *rows["benchmark_value"])
-    per_unit = 30 / ((max(*rows["nav"], *rows["benchmark_value"]) - low) or 1)
-
-    def path(column: str) -> str:
-        drawn = (" ".join(f"{1 + 212 * (time.timestamp() - first) / (last - first):.1f},"
-                          f"{33 - per_unit * (value - low):.1f}"
-                          for time, value in zip(part["time"], part[column], strict=True))
-                 for part in rows.partition_by("segment", maintain_order=True))
-        return " ".join(f"M{points}" for points in drawn)
-
-    end = 33 - per_unit * (rows["nav"][-1] - low)
-    return Html('<svg class="spark" viewBox="0 0 218 36" width="218" height="36" aria-hidden="true">'
-                '<path class="benchmark" d="{}"/><path class="account" d="{}"/>'
-                '<circle cx="213" cy="{:.1f}" r="2.5"/></svg>').format(path("benchmark_value"), path("nav"), end)
 
 
 # The parts.
@@ -256,29 +225,6 @@ def _months_note(months: pl.DataFrame, account: str, benchmark: words.Benchmark)
     return f"{note} Points: {account} minus {benchmark.short}."
 
 
-def _account_cells(nav_history: pl.DataFrame, name: str, collected: datetime | None) -> tuple[Cell, ...]:
-    state = series.state(nav_history, name)
-    link = Html('<a href="{}">{}</a>').format(page_name(name), name)
-    said = str(state.verdict)
-    if state.verdict in (series.Verdict.AHEAD, series.Verdict.BEHIND) and state.newest:
-        said += f" since {words.date(state.since, state.newest['time'])}"
-    if not state.is_known_now and state.known:
-        said += f"; on {words.date(state.known['time'])} {state.last_verdict}"
-        if state.last_verdict in (series.Verdict.AHEAD, series.Verdict.BEHIND):
-            said += f" by {words.dollars(abs(state.ahead_usd or 0))}"
-    elif state.known and state.known["grade"] == Grade.PROVISIONAL:
-        said += ", provisional"
-    current = state.known if state.is_known_now else None
-    too_early = state.verdict is series.Verdict.TOO_EARLY
-    ahead = state.ahead_usd if current and not too_early else None
-    share = state.ahead_share if current and not too_early else None
-    none = words.NOTHING if too_early else words.UNKNOWN
-    return (link, words.dollars(current["nav"]) if current else words.UNKNOWN,
-            Html('<b>{}</b>').format(signed(ahead)) if ahead is not None else none,
-            toned(words.percent(share), _percents(share), 1) if share is not None else "",
-            sparkline(nav_history, name), said, age(collected))
-
-
 def page_name(account: str) -> str:
     """The published page of an account, beside which all others lie."""
     return f"portfolio-{account}.html"
@@ -317,7 +263,7 @@ def _amount(quantity: float, asset: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= 16 else text
 
 
-def _coloured(series_name: str, text: str) -> Html:
+def coloured(series_name: str, text: str) -> Html:
     return Html('<span class="{}">{}</span>').format(series_name, text)
 
 

@@ -1,9 +1,9 @@
-"""The Voila application behind `server.serve`: published pages, and nothing else of Voila.
+"""The Voila application behind `server.serve`: published and live pages, pages of runs, and nothing else of Voila.
 
 Voila asks its `prelaunch_hook` before it would start a kernel; ours answers with the stored page and ends the
-request, or says in a small page why there is none. Routes to files, lists of files, kernels and
-extensions are left out: what is not there cannot be attacked. Rests on the order of Voila 0.5.13's hooks and on
-names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
+request, or says in a small page why there is none. Live pages are executed by live.py. Routes to files, lists of
+files, kernels and extensions are left out: what is not there cannot be attacked. Rests on the order of Voila
+0.5.13's hooks and on names of its internals; tests/test_publish_server.py fails when an upgrade changes them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -25,18 +25,23 @@ from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-from navbook.publish import palette, stamp
+from navbook.publish import live, palette, stamp
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-FIRST = "voila/render/index.ipynb"
+POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+HEADERS = {"Content-Security-Policy": POLICY,
+           "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+           "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+           "Cache-Control": "no-store"}
 SAID = {403: ("Not allowed.", "This server shows published pages only."),
         404: ("No such page.", "Every page that exists is linked from the first one."),
         503: ("Not published whole.", "This page is being written, or an interrupted run left it. It loads again "
                                       "by itself; if it stays like this, run <code>navbook publish</code>.")}
 
 
-def run(published: Path, bound: socket.socket, *, token: str | None, ready: Callable[[], object]) -> None:
-    """Serve until the process is told to stop. With `token`, only to who knows it; without, only to this machine."""
+def run(published: Path, bound: socket.socket, *, token: str | None, ready: Callable[[], object],
+        kernels: Mapping[str, str] | None = None) -> None:
+    """Serve until the process is told to stop: with `token` to who knows it, without to this machine only."""
     config = Config()
     config.VoilaConfiguration.prelaunch_hook = stored_page(published)
     config.VoilaConfiguration.file_allowlist = []
@@ -46,9 +51,13 @@ def run(published: Path, bound: socket.socket, *, token: str | None, ready: Call
     config.NotebookNotary.db_file = ":memory:"                # looking leaves nothing behind, in no home folder
     config.NotebookNotary.secret = b"nothing is signed here"
     config.NotebookNotary.secret_file = ""
+    config.KernelManager.transport = "ipc"                    # sockets in a folder of this user, no ports
+    config.MappingKernelManager.cull_idle_timeout = live.IDLE_S
+    config.MappingKernelManager.cull_interval = live.LOOK_S
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
-                log_level=logging.ERROR, tornado_settings={"allow_remote_access": token is not None})
-    app.bound, app.ready = bound, ready
+                log_level=logging.ERROR,
+                tornado_settings={"allow_remote_access": token is not None, "headers": HEADERS})
+    app.bound, app.ready, app.variables = bound, ready, kernels
     for noisy in ("tornado.access", "tornado.application", "tornado.general"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     app.initialize([])
@@ -59,9 +68,6 @@ def stored_page(published: Path) -> Callable[..., None]:
     """The hook: every page of `published` is answered here, so that Voila never comes to run one."""
     def hook(request: tornado.web.RequestHandler, notebook: object, cwd: str) -> None:
         name = request.path_args[0].removesuffix(".ipynb")
-        if request.get_argument("token", None) is not None:
-            request.redirect(request.request.path)    # the visitor has a cookie now: the token leaves the address
-            raise tornado.web.Finish
         try:
             html, made_from = ((published / f"{name}{ending}").read_bytes() for ending in (".html", ".ipynb"))
         except OSError:
@@ -82,7 +88,45 @@ class Said:
 
 
 class Page(Said, TornadoVoilaHandler):    # type: ignore[misc]
-    """Voila's own handler, for pages of this folder only."""
+    """Voila's own handler, for pages of this folder only; live ones are executed aside."""
+
+    def initialize(self, live_pages: live.Live | None, **voila: Any) -> None:
+        super().initialize(**voila)
+        self.live_pages = live_pages
+
+    @tornado.web.authenticated
+    async def get(self, path: str = "") -> None:
+        if self.get_argument("token", None) is not None:
+            self.redirect(self.request.path)    # the visitor has a cookie now: the token leaves the address
+            return
+        name = path.removesuffix(".ipynb")
+        if self.live_pages is None or not self.live_pages.has(name):
+            await super().get(path)
+            return
+        try:
+            html = await self.live_pages.page(name, fresh=bool(self.get_argument("fresh", "")),
+                                               account=self.get_argument("account", ""))
+        except live.LivePageFailed as problem:
+            logging.getLogger("navbook").error("%s", problem)
+            raise tornado.web.HTTPError(500) from None
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(html)
+
+
+class Run(Said, JupyterHandler):
+    """The page of a run, as it was rendered when the run ended."""
+
+    def initialize(self, runs: Path) -> None:
+        self.runs = runs
+
+    @tornado.web.authenticated
+    def get(self, job: str, run: str) -> None:
+        try:
+            html = (self.runs / job / run / "page.html").read_bytes()
+        except OSError:
+            raise tornado.web.HTTPError(404) from None
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(html)
 
 
 class Elsewhere(Said, JupyterHandler):
@@ -108,15 +152,22 @@ class Pages(Voila):    # type: ignore[misc]
 
     bound: socket.socket
     ready: Callable[[], object]
+    variables: Mapping[str, str] | None
+    live_pages: live.Live | None
 
     def init_handlers(self) -> list[Any]:
-        voila = {"template_paths": self.template_paths, "config": self.config,
+        folder = Path(self.root_dir)
+        own = None if self.variables is None else live.Live(
+            folder, self.kernel_manager, {**self.variables, "IPYTHONDIR": self.connection_dir})
+        self.live_pages = own
+        voila = {"live_pages": own, "template_paths": self.template_paths, "config": self.config,
                  "voila_configuration": self.voila_configuration}
         base = re.escape(self.server_url)
         login = [*self.identity_provider.get_handlers(),
                  (rf"{base}voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths})]
         return [(base, Elsewhere), (rf"{base}voila/render/({NAME})\.html", Elsewhere),
                 (rf"{base}voila/render/({NAME}\.ipynb)", Page, voila),
+                (rf"{base}voila/(?!render/|static/)({NAME})/({NAME})/page\.html", Run, {"runs": folder.parent}),
                 *(login if self.token else []), (r".*", Nothing)]
 
     def listen(self) -> None:
@@ -124,6 +175,8 @@ class Pages(Voila):    # type: ignore[misc]
         server.add_socket(self.bound)
         self.ioloop = tornado.ioloop.IOLoop.current()
         self.ioloop.add_callback(self.ready)
+        if self.live_pages is not None:
+            self.ioloop.add_callback(self.live_pages.warm)
         try:
             self.ioloop.start()
         except KeyboardInterrupt:

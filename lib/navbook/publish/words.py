@@ -7,7 +7,7 @@ A number that rounds to zero is zero: without sign, without colour.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -170,6 +170,17 @@ def benchmark(journal: pl.DataFrame) -> Benchmark:
     first = journal.filter(pl.col("event") == "init", pl.col("benchmark") == OWN_BENCHMARK)
     names = {_benchmark(own) for own in first.partition_by("account")}
     return names.pop() if len(names) == 1 else Benchmark("their benchmarks", "benchmarks") if names else HALF_HALF
+
+
+def choice(name: str, weights: Mapping[str, float], *, rebalanced: bool) -> str:
+    """What a benchmark is called beside others: All bitcoin; Cash; Half/half, held; else by its `name`."""
+    if len(weights) == 1:
+        (asset,) = weights
+        return "Cash" if asset in ("USDT", "USDC", "FDUSD") else f"All {COINS.get(asset, asset)}"
+    rule = "weekly" if rebalanced else "held"
+    if sorted(weights) == sorted(COINS) and all(abs(weight - 0.5) < 1e-6 for weight in weights.values()):
+        return f"Half/half, {rule}"
+    return f"{name}, {rule}"
 
 
 def _benchmark(first: pl.DataFrame) -> Benchmark:

@@ -122,7 +122,7 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         asyncio.run(parity.run(config, parity.Asked(**parameters)))
     else:
         from navbook.runner import pages
-        pages.publish(config, account)
+        pages.publish(config, account, parameters.get("share", ""))
 
 
 def look_back(config: Settings, account: str, days: int | None, told: Told, *, dry_run: bool) -> None:
@@ -151,7 +151,7 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
     """One sentence on what stands in the store or in the published folder now."""
     if notebook == "publish":
         from navbook.runner import pages
-        return f"pages in {pages.published_folder(config)}."
+        return pages.said(config)
     if notebook == "backtest":
         from navbook.runner.backtest_plan import Plan, said
         return said(config, Plan(**parameters))
@@ -197,9 +197,13 @@ def demo(config: Settings, candles: Path | None, progress: Callable[[int, int], 
 
 def serve(config: Settings, host: str, port: int, told: Told) -> None:
     """Serve the published pages until stopped. Raises `SettingsInvalid` when there are none."""
+    import tempfile
+
     from navbook.publish import server
-    from navbook.runner import pages
+    from navbook.runner import kernels, pages
     folder = pages.published_folder(config)
     if not (folder / "index.html").exists():
         raise SettingsInvalid(f"Nothing is published in {folder} yet; run make demo, or navbook all.")
-    server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"))
+    with tempfile.TemporaryDirectory(prefix="navbook-dashboards-") as aside:
+        server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"),
+                     kernels=kernels.variables(config, Path(aside)))

@@ -7,7 +7,6 @@ Without a key, as under Voila, it asks for public prices only, and what needs a 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -26,7 +25,7 @@ from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError, SettingsInvalid
 from navbook.exchange import check, client, fetch, orders_read, parse
 from navbook.exchange.client import Exchange
-from navbook.publish import live, trading_page
+from navbook.publish import trading_page
 from navbook.publish.trading import NO_PRICES, Leg, LegState, Look, Metrics, Rules
 from navbook.runner import locks
 from navbook.settings import Keys, Settings
@@ -60,17 +59,8 @@ class Told:
     troubles: tuple[str, ...] = ()
 
 
-def page(config: Settings, account: str = "") -> Any:
-    """The live page of `account` as a widget, made again every few seconds as long as a browser looks at it.
-
-    account  a name; none: the one that the address of the page names (?account=…), else the first that trades
-    """
-    asked = account or parse_qs(os.environ.get("QUERY_STRING", "")).get("account", [""])[0]
-    return live.page(lambda: shown(config, asked), EVERY)
-
-
 def shown(config: Settings, account: str = "") -> Any:
-    """The page's HTML now; how to begin, where nothing is configured."""
+    """The page's HTML now, of `account` or the first that trades; how to begin, where nothing is configured."""
     try:
         traded = list(dict.fromkeys(plan.account for plan in plans.plans(config)))
         if not traded:

@@ -3,18 +3,20 @@ const root = document.documentElement;
 
 const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* a file from disk may not */ } };
-const button = document.querySelector(".switch");
-const nameSwitch = () => { button.textContent = dark() ? "Light" : "Dark"; };
-if (button) {
+const nameTheSwitch = () => {
+  const button = document.querySelector(".switch");
+  if (!button) return;
   button.hidden = false;
-  nameSwitch();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameSwitch);
-  button.addEventListener("click", () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    remember(root.dataset.theme);
-    nameSwitch();
-  });
-}
+  button.textContent = dark() ? "Light" : "Dark";
+};
+nameTheSwitch();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheSwitch);
+document.addEventListener("click", (event) => {
+  if (!event.target.matches(".switch")) return;
+  root.dataset.theme = dark() ? "light" : "dark";
+  remember(root.dataset.theme);
+  nameTheSwitch();
+});
 
 const span = (seconds) => {    // words.span says the same
   if (seconds < 60) return `${seconds} s`;
@@ -28,6 +30,11 @@ const growOld = () => {
   const fresh = document.querySelector(".fresh[data-collected]");
   if (fresh) grade(fresh);
   for (const time of document.querySelectorAll("time.age")) time.textContent = span(secondsSince(time.dateTime));
+  for (const bar of document.querySelectorAll(".aging")) {    // the tick, when it counts as late, is at three quarters
+    const part = secondsSince(bar.dataset.at) / Number(bar.dataset.late);
+    bar.classList.toggle("late", part > 1);
+    bar.querySelector(".fill").style.width = `${Math.min(100, 75 * part)}%`;
+  }
 };
 const grade = (fresh) => {
   const age = secondsSince(fresh.dataset.collected), interval = Number(fresh.dataset.interval);
@@ -45,12 +52,19 @@ const grade = (fresh) => {
   }
 };
 growOld();
-setInterval(growOld, 20000);
+setInterval(growOld, document.querySelector(".fresh.live") ? 1000 : 20000);
 
-const charts = [...document.querySelectorAll(".chart")].map((box) => ({ box, spec: JSON.parse(box.nextElementSibling.textContent) }));
+// A chart is drawn when it is first seen: a page holds one for each period.
+const drawn = new Map();    // box -> { spec, view, narrow }
+const visible = (box) => box.offsetParent !== null;
+const chartOf = (box) => {
+  if (!drawn.has(box)) drawn.set(box, { box, spec: JSON.parse(box.nextElementSibling.textContent) });
+  return drawn.get(box);
+};
 const draw = async (chart) => {
   const width = chart.box.clientWidth, narrow = width < 520;
-  const padding = chart.spec.usermeta.navbook ? chart.spec.usermeta.navbook.padding[narrow ? "narrow" : "wide"] : chart.spec.padding;
+  const about = chart.spec.usermeta && chart.spec.usermeta.navbook;
+  const padding = about ? about.padding[narrow ? "narrow" : "wide"] : chart.spec.padding;
   const plot = Math.max(120, width - padding.left - padding.right);
   if (chart.view && chart.narrow === narrow) {
     if (chart.view.width() !== plot) await chart.view.width(plot).runAsync();
@@ -59,13 +73,22 @@ const draw = async (chart) => {
   chart.narrow = narrow;
   if (chart.view) chart.view.finalize();
   const params = (chart.spec.params || []).map((param) => param.name === "narrow" ? { ...param, value: narrow } : param);
-  const drawn = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
+  const shown = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
     mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
     tooltip: { disableDefaultStyle: true, theme: "navbook" },
   });
-  chart.view = drawn.view;
+  chart.view = shown.view;
 };
-if (charts.length) {
-  Promise.all(charts.map(draw)).then(() => { root.dataset.drawn = String(charts.length); });
-  new ResizeObserver(() => charts.forEach(draw)).observe(charts[0].box);
-}
+const drawAll = async () => {
+  const boxes = [...document.querySelectorAll(".chart")].filter(visible);
+  if (!boxes.length) return;
+  if (root.dataset.first === undefined) {    // paint the first before the others are worked out
+    await draw(chartOf(boxes[0]));
+    root.dataset.first = String(Math.round(performance.now()));
+    await new Promise(requestAnimationFrame);
+  }
+  await Promise.all(boxes.map((box) => draw(chartOf(box))));
+  root.dataset.drawn = String(boxes.length);
+};
+drawAll();
+new ResizeObserver(drawAll).observe(document.querySelector("main"));
