@@ -85,7 +85,7 @@ class Live:
         if account:
             after = next(number for number, cell in enumerate(notebook.cells, 1)
                          if "parameters" in cell.metadata.get("tags", []))
-            notebook.cells.insert(after, nbformat.v4.new_code_cell(f"account = {account!r}"))
+            notebook.cells.insert(after, nbformat.v4.new_code_cell(f"account = {account!r}"))    # type: ignore[no-untyped-call]
         client = NotebookClient(notebook, km=await self._kernel(name), timeout=LONGEST_S)
         try:
             await client.async_execute(cleanup_kc=False)
