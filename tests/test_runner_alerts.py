@@ -22,7 +22,6 @@ from navbook.store import rewrite, tables
 from stores import configured, grown, table
 from worlds import World, at
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")    # apprise's own
 
 

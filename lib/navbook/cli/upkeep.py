@@ -47,9 +47,10 @@ def replay(until: Annotated[str, typer.Option(help="Last moment included, UTC.")
 
 def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
           config: Config = None) -> None:
-    """What is wrong with the books and what to do about it; exit 0 only when all is well."""
+    """What is wrong with books, keys and machine, and what to do about it; exit 0 only when all is well."""
     from navbook import settings
     from navbook.runner import check
+    from navbook.runner.finding import State
     found = check.findings(settings.load(config))
     if as_json:
         import dataclasses
@@ -58,7 +59,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     else:
         for name, finding in found.items():
             typer.echo(check.text(name, finding))
-    if any(finding.state is not check.State.OK for finding in found.values()):
+    if any(finding.state is not State.OK for finding in found.values()):
         raise typer.Exit(1)
 
 
