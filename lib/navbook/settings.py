@@ -259,11 +259,19 @@ def load(file: Path | str | None = None) -> Settings:
     if path.suffix == ".json":    # what a run keeps of its effective settings
         return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        return of_text(path.read_text(encoding="utf-8-sig"), path)
+    except UnicodeDecodeError as problem:
         raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
     except OSError as problem:
         raise SettingsInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+
+
+def of_text(text: str, path: Path) -> Settings:
+    """What `load` gives when `path` holds `text`. Raises as it does."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
     if misplaced := content.keys() & SET_BY_LOAD:
         raise SettingsInvalid(f"{path}: {min(misplaced)} is not a setting.")
     config = _validated({**content, "base": path.parent, "file": path}, str(path))

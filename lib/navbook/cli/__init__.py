@@ -8,17 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
-from navbook.cli import alerts, answers, backtesting, backup, candles, closing, export, fees, flows, logs, upkeep
+from navbook.cli import (
+    alerts,
+    answers,
+    backtesting,
+    backup,
+    candles,
+    closing,
+    config,
+    export,
+    fees,
+    flows,
+    logs,
+    upkeep,
+)
 from navbook.cli.common import Account, Config, Format, NoNotebook, Output, progress
 from navbook.errors import NavbookError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-for family in (flows, fees, export, candles, backup, alerts):
+for family in (flows, fees, export, candles, backup, alerts, config):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
 for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore):
+                upkeep.delete, upkeep.replay, upkeep.check, upkeep.upgrade, upkeep.prune, logs.logs, backup.restore):
     app.command()(command)
 
 

@@ -45,6 +45,21 @@ def replay(until: Annotated[str, typer.Option(help="Last moment included, UTC.")
     upkeep.replay(settings.load(config), until, typer.echo)
 
 
+def upgrade(config: Config = None) -> None:
+    """Copy the store, bring it to this navbook's schema, rebuild, and list every figure that changed."""
+    from navbook import settings
+    from navbook.runner import upgrading
+    upgrading.upgrade(settings.load(config), typer.echo)
+
+
+def prune(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+          config: Config = None) -> None:
+    """Let go of old run folders, log rows and versions; put small files of facts together."""
+    from navbook import settings
+    from navbook.runner import pruning
+    pruning.prune(settings.load(config), typer.echo, dry_run=dry_run)
+
+
 def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
           config: Config = None) -> None:
     """What is wrong with books, keys and machine, and what to do about it; exit 0 only when all is well."""
