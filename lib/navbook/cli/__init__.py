@@ -30,8 +30,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 for family in (flows, fees, export, candles, backup, alerts, config):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
-for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, closing.close, upkeep.reset,
-                upkeep.delete, upkeep.replay, upkeep.check, upkeep.upgrade, upkeep.prune, logs.logs, backup.restore):
+for command in (backtesting.backtest, answers.explain, answers.lifetime, answers.backfill, answers.twin, closing.close,
+                upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check, upkeep.upgrade, upkeep.prune, logs.logs,
+                backup.restore):
     app.command()(command)
 
 

@@ -37,7 +37,7 @@ def prune(config: Settings, told: Told, *, dry_run: bool = False, now: datetime 
         merged = {name: upkeep.compact(config.location, schema) for name, schema in schemas.FACTS.items()}
         files = sum(upkeep.vacuum(config.location, schema, timedelta(days=config.keep.versions_days))
                     for schema in schemas.TABLES.values())
-        log.info("pruned", runs=len(old), log_rows=rows, backups=len(copies), compacted=sum(merged.values()), files=files)
+        log.info("pruned", runs=len(old), log_rows=rows, backups=len(copies), files=files)
     told(f"Removed {len(old)} run folders, {rows} log rows, {len(copies)} backups and {files} files of older versions; "
          f"put {sum(merged.values())} small files of facts together.")
 
