@@ -1,6 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql check test audit lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql check backup restore test \
+  audit lint bench clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -31,7 +32,13 @@ collect: .venv/ready  ## Read every wallet and cash flow once
 benchmark: .venv/ready  ## Rebuild valuation, benchmark and performance
 	@$(BIN)/navbook benchmark
 
-backtest: .venv/ready  ## Would this take profit and stop have beaten half/half: 30 days, 64 settings
+backbackup: .venv/ready  ## A verified copy of the store, while others may write
+	@$(BIN)/navbook backup
+
+restore: .venv/ready  ## Bring a backup to a new folder: make restore FROM=latest TO=folder
+	@$(BIN)/navbook restore "$(or $(FROM),latest)" "$(or $(TO),$(error name a new folder: make restore TO=folder))"
+
+test: .venv/ready  ## Would this take profit and stop have beaten half/half: 30 days, 64 settings
 	@$(BIN)/navbook backtest
 
 publish: .venv/ready  ## Execute the dashboards

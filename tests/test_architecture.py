@@ -15,7 +15,7 @@ import pytest
 
 from commands import CHECKOUT
 from navbook import schemas
-from navbook.settings import Account, Benchmark, Fees, Group, Job, Settings
+from navbook.settings import Account, Alerts, Benchmark, Fees, Group, Job, Keep, Settings
 from navbook.store import catalog
 
 LIB = CHECKOUT / "lib"
@@ -82,16 +82,18 @@ def test_every_command_is_described():
 
 
 def test_every_setting_is_described():
-    settings = [name for name in Settings.model_fields if name not in ("base", "file", "benchmark", "accounts", "groups", "fees")]
+    settings = [name for name in Settings.model_fields if name not in ("base", "file", "benchmark", "accounts", "groups", "fees",
+                                                               "alerts", "keep")]
     nested = [f"benchmark.{name}" for name in Benchmark.model_fields]
     nested += [f"accounts.NAME.{name}" for name in Account.model_fields]
     nested += [f"jobs.NAME.{name}" for name in Job.model_fields]
     nested += [f"groups.NAME.{name}" for name in Group.model_fields] + [f"fees.{name}" for name in Fees.model_fields]
+    nested += [f"alerts.{name}" for name in Alerts.model_fields] + [f"keep.{name}" for name in Keep.model_fields]
     assert [name for name in settings + nested if f"`{name}`" not in README] == []
 
 
 def test_every_table_and_view_is_described():
-    assert [name for name in {*schemas.FACTS, *schemas.DERIVED, *catalog.FAMILIAR} if f"`{name}`" not in README] == []
+    assert [name for name in {*schemas.FACTS, *schemas.DERIVED, *catalog.FAMILIAR, schemas.LOGS.name} if f"`{name}`" not in README] == []
 
 
 def test_the_lock_names_no_index_and_pins_every_dependency():

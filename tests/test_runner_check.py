@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from navbook import schemas
 from navbook.cli import app
 from navbook.runner import check
-from navbook.runner.check import State
+from navbook.runner.finding import Finding, State
 from navbook.store import rewrite, tables
 from navbook.types import Environment
 from stores import configured, copied, grown, rebuilt, table
@@ -44,11 +44,11 @@ def config(owner, tmp_path):
     return copied(owner, tmp_path)
 
 
-def troubles(config, now=NOW) -> dict[str, check.Finding]:
+def troubles(config, now=NOW) -> dict[str, Finding]:
     return {name: found for name, found in check.findings(config, now).items() if found.state is not State.OK}
 
 
-def only_trouble(config, name: str, now=NOW) -> check.Finding:
+def only_trouble(config, name: str, now=NOW) -> Finding:
     found = troubles(config, now)
     assert list(found) == [name], found
     return found[name]
@@ -56,7 +56,8 @@ def only_trouble(config, name: str, now=NOW) -> check.Finding:
 
 def test_a75_when_all_is_well_every_check_says_so(config):
     found = check.findings(config)
-    assert list(found) == ["store", "snapshots", "answers", "grades", "flows", "quarantine", "reconciliation"]
+    assert list(found) == ["environment", "versions", "exchange", "keys", "store", "snapshots", "answers", "grades", "flows",
+                           "quarantine", "reconciliation", "runs", "alerting", "locks", "disk", "backup"]
     assert {finding.state for finding in found.values()} == {State.OK}
     assert all(finding.sentence and not finding.next_step for finding in found.values())
 
@@ -160,7 +161,7 @@ def test_a_table_of_another_schema_is_found(config):
 def test_the_command_exits_0_only_when_all_is_well(config, tmp_path):
     told = CliRunner().invoke(app, ["check", "--config", str(config.file)])
     assert told.exit_code == 0, told.output
-    assert [line.split()[0] for line in told.output.splitlines() if not line.startswith(" ")] == ["ok"] * 7
+    assert [line.split()[0] for line in told.output.splitlines() if not line.startswith(" ")] == ["ok"] * 16
     (tmp_path / "empty").mkdir()
     told = CliRunner().invoke(app, ["check", "--json", "--config", str(configured(tmp_path / "empty").file)])
     assert told.exit_code == 1

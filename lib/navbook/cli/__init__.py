@@ -17,6 +17,7 @@ from navbook.cli import (
     backup,
     candles,
     closing,
+    config,
     export,
     fees,
     flows,
@@ -31,11 +32,11 @@ from navbook.errors import NavbookError
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Does your Binance account beat half bitcoin, half ether with the same deposits?")
 
-for family in (flows, fees, export, candles, backup, alerts, account, trade):
+for family in (flows, fees, export, candles, backup, alerts, account, config, trade):
     app.add_typer(family.app, name=family.__name__.rsplit(".", 1)[-1])
 for command in (backtesting.backtest, backtesting.parity, answers.explain, answers.lifetime, answers.backfill,
-                closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check, logs.logs, backup.restore,
-                running.run, running.runs, running.slots, running.reproduce):
+                answers.twin, closing.close, upkeep.reset, upkeep.delete, upkeep.replay, upkeep.check, upkeep.upgrade,
+                upkeep.prune, logs.logs, backup.restore, running.run, running.runs, running.slots, running.reproduce):
     app.command()(command)
 app.add_typer(running.app, name="schedule")
 

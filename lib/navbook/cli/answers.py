@@ -56,6 +56,19 @@ def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
         typer.echo(printing.line(line))
 
 
+def twin(account: Annotated[str, typer.Argument(help="An account's name.")], config: Config = None) -> None:
+    """A local Binance with a copy of the account's balances and flows, until stopped."""
+    import signal
+
+    from navbook import settings
+    from navbook.runner import twin
+    loaded = settings.load(config)
+    with twin.started(loaded, account) as (local, time):
+        for line in twin.says(loaded, account, local, time):
+            typer.echo(line)
+        signal.pause()
+
+
 def _tell(count: int) -> None:
     """Now and then on standard error: asking for all years takes a while."""
     if count % 50 == 0:

@@ -45,11 +45,27 @@ def replay(until: Annotated[str, typer.Option(help="Last moment included, UTC.")
     upkeep.replay(settings.load(config), until, typer.echo)
 
 
+def upgrade(config: Config = None) -> None:
+    """Copy the store, bring it to this navbook's schema, rebuild, and list every figure that changed."""
+    from navbook import settings
+    from navbook.runner import upgrading
+    upgrading.upgrade(settings.load(config), typer.echo)
+
+
+def prune(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+          config: Config = None) -> None:
+    """Let go of old run folders, log rows and versions; put small files of facts together."""
+    from navbook import settings
+    from navbook.runner import pruning
+    pruning.prune(settings.load(config), typer.echo, dry_run=dry_run)
+
+
 def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
           config: Config = None) -> None:
-    """What is wrong with the books and what to do about it; exit 0 only when all is well."""
+    """What is wrong with books, keys and machine, and what to do about it; exit 0 only when all is well."""
     from navbook import settings
     from navbook.runner import check
+    from navbook.runner.finding import State
     found = check.findings(settings.load(config))
     if as_json:
         import dataclasses
@@ -58,7 +74,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     else:
         for name, finding in found.items():
             typer.echo(check.text(name, finding))
-    if any(finding.state is not check.State.OK for finding in found.values()):
+    if any(finding.state is not State.OK for finding in found.values()):
         raise typer.Exit(1)
 
 

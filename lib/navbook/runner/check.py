@@ -1,20 +1,21 @@
 """What is wrong with the books, and what to do about it: a list of small checks.
 
-Each looks at one thing and returns a `Finding`. None talks to the exchange, none writes.
+Each looks at one thing and returns a `Finding`; none writes. These look at the books, those of `machine` at what
+keeps them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 import polars as pl
 
 from navbook import schemas
 from navbook.errors import NavbookError
 from navbook.publish import series, words
+from navbook.runner import machine
+from navbook.runner.finding import Finding, State
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
 from navbook.store import tables
@@ -23,20 +24,6 @@ from navbook.types import Environment, Grade
 LISTED = 10    # lines that a finding prints of many
 LATE = 2.5     # times the usual distance between two snapshots
 COLLECT = "Run navbook collect."
-
-
-class State(StrEnum):
-    OK = "ok"
-    WARN = "warn"    # the figures stand, but something wants you
-    FAIL = "fail"    # a figure is missing or cannot be trusted
-
-
-@dataclass(frozen=True)
-class Finding:
-    state: State
-    sentence: str
-    next_step: str = ""
-    lines: tuple[str, ...] = ()    # what it is about, one each
 
 
 def findings(config: Settings, now: datetime | None = None) -> dict[str, Finding]:
@@ -155,7 +142,9 @@ def reconciliation(config: Settings, now: datetime) -> Finding:
 
 
 Check = Callable[[Settings, datetime], Finding]
-CHECKS: tuple[Check, ...] = (store, snapshots, answers, grades, flows, quarantine, reconciliation)
+CHECKS: tuple[Check, ...] = (
+    machine.environment, machine.versions, machine.exchange, machine.keys, store, snapshots, answers, grades, flows,
+    quarantine, reconciliation, machine.runs, machine.alerting, machine.locks, machine.disk, machine.backup)
 
 
 def _found(check: Check, config: Settings, now: datetime) -> Finding:

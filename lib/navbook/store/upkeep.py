@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import FileSelector, LocalFileSystem, PyFileSystem, copy_files
@@ -22,6 +23,7 @@ from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
 from navbook.store import tables
 
+SMALL_FILES = 8    # fewer are not worth putting together
 LOOKS = 50    # for a moment at which nobody writes
 
 
@@ -61,6 +63,47 @@ def delete(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
     except (DeltaError, OSError) as problem:
         raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
     return int(done["num_target_rows_deleted"])
+
+
+def compact(location: str, schema: FrameSchema) -> int:
+    """Put the small files of a table of facts together; how many went. Older versions keep theirs until `vacuum`.
+
+    Not for derived tables: their newest commit tells their content hash.
+    """
+    table = tables.opened(location, schema)
+    if table is None or len(table.file_uris()) < SMALL_FILES:
+        return 0
+    try:
+        return int(table.optimize.compact()["numFilesRemoved"])
+    except (DeltaError, OSError) as problem:
+        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+
+
+def unused(location: str, schema: FrameSchema, age: timedelta) -> int:
+    """How many files `vacuum` would remove."""
+    table = tables.opened(location, schema)
+    return len(_vacuumed(table, age, dry_run=True)) if table else 0
+
+
+def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
+    """Remove the files that no version of the last `age` names, readers of such a version none; how many went.
+
+    What `navbook reproduce` needs goes with them.
+    """
+    table = tables.opened(location, schema)
+    if table is None:
+        return 0
+    try:
+        table.create_checkpoint()    # so that a reader of the newest version needs no old log
+        return len(_vacuumed(table, age, dry_run=False))
+    except (DeltaError, OSError) as problem:
+        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+
+
+def _vacuumed(table: DeltaTable, age: timedelta, *, dry_run: bool) -> list[str]:
+    files: list[str] = table.vacuum(retention_hours=int(age / timedelta(hours=1)), dry_run=dry_run,
+                                    enforce_retention_duration=False)
+    return files
 
 
 def copy(location: str, to: Path) -> dict[str, str]:
