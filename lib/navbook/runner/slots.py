@@ -21,7 +21,7 @@ from navbook.types import Fate, RunStatus
 
 ON_TIME = timedelta(minutes=5)    # how late a run may begin and still be that of its slot
 OF_THE_MOMENT = frozenset({"collect"})    # notebooks whose work cannot be done later
-NOTHING = "nothing started it: the machine, cron or the schedule was off"
+NOTHING = "no run began: the machine, cron or the schedule was off, or navbook.toml could not be read"
 
 
 def served_by(config: Settings, job: str, now: datetime) -> datetime | None:
@@ -42,11 +42,11 @@ def settle(config: Settings, job: str, now: datetime, ended: Sequence[Record] = 
         tables.append(config.location, schemas.SLOTS, schemas.SLOTS.rows(rows))
 
 
-def refused(config: Settings, job: str, now: datetime, reason: str) -> None:
-    """A run that was due could not begin: its slot is skipped, unless its fate is known."""
+def refused(config: Settings, job: str, now: datetime, fate: Fate, reason: str) -> None:
+    """A run that was due could not begin: what that makes of its slot, unless its fate is known."""
     slot = served_by(config, job, now)
     if slot is not None and slot not in _known(config, job, slot)["time"]:
-        tables.append(config.location, schemas.SLOTS, schemas.SLOTS.rows([_row(job, slot, Fate.SKIPPED, reason, None)]))
+        tables.append(config.location, schemas.SLOTS, schemas.SLOTS.rows([_row(job, slot, fate, reason, None)]))
 
 
 def unserved(config: Settings, job: str, now: datetime) -> bool:
