@@ -91,9 +91,8 @@ def troubles(config: Settings, before: dict[str, pl.DataFrame]) -> tuple[list[st
     shown = ledger.runs(config, last=1000)
     if "running" in shown["status"].to_list():
         found.append("a run whose process is gone says running")
-    for file in config.runs_folder.glob("*/*/run.json"):
-        if records.Record.read(file.parent) is None:
-            found.append(f"{file} cannot be read")
+    found += [f"{file} cannot be read" for file in config.runs_folder.glob("*/*/run.json")
+              if records.Record.read(file.parent) is None]
     now = {}
     for name, schema in schemas.TABLES.items():
         rows = tables.collected(tables.stored(config.location, schema), config.location, schema)

@@ -234,7 +234,7 @@ def test_units_of_another_navbook_toml_are_left_alone(tmp_path, crontab):
     folder = tmp_path / "xdg" / "systemd" / "user"
     folder.mkdir(parents=True)
     (folder / "navbook-collect.timer").write_text(install.systemd_units(one)["navbook-collect.timer"])
-    with pytest.raises(SettingsInvalid, match="belongs to another navbook.toml"):
+    with pytest.raises(SettingsInvalid, match=r"belongs to another navbook\.toml"):
         install.install_systemd(two, print)
     install.remove(two, print)
     assert (folder / "navbook-collect.timer").exists()
