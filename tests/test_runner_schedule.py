@@ -17,6 +17,7 @@ from commands import CHECKOUT, NAVBOOK, clean_environment, sentence
 from navbook import schemas, settings
 from navbook.errors import SettingsInvalid
 from navbook.runner import install, ledger, locks
+from navbook.runner.schedule import Schedule
 from navbook.store import tables
 from stores import configured
 from test_runner_jobs import notebook
@@ -107,10 +108,8 @@ def test_a73_a_run_that_outlasts_the_grace_is_ended_and_says_so(tmp_path, starte
 
 
 def test_without_any_time_there_is_nothing_to_wait_for(tmp_path):
-    configured(tmp_path)
-    said = sentence(subprocess.run([NAVBOOK, "schedule"], cwd=tmp_path, env=clean_environment(), capture_output=True,
-                                   text=True, check=False))
-    assert "give one a cron expression: [jobs.collect]" in said
+    with pytest.raises(SettingsInvalid, match=r"give one a cron expression: \[jobs\.collect\]"):
+        Schedule(configured(tmp_path), print, 0).run()
 
 
 @pytest.mark.parametrize("cron", ["0 * * * *", "*/25 * * * *", "30 2 * * 1-5", "0 0 * * 0,6", "5,35 8-18/2 1,15 * *",

@@ -191,7 +191,7 @@ def test_slots_shows_what_nobody_has_written_down_yet(config):
     assert tables.read(config.location, schemas.SLOTS).height == 1
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.lists(st.tuples(st.integers(1, 180), st.sampled_from(["ok", "failed", "killed"]), st.integers(0, 90)),
                 min_size=1, max_size=8))
 def test_every_slot_has_a_fate_after_each_run(tmp_path_factory, runs):
