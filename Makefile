@@ -75,7 +75,7 @@ lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
 
 bench: .venv/ready  ## Speed of what counts, measured here and now
-	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py
+	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py && $(BIN)/python tests/bench_runner.py
 	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
 
 clean:  ## Remove .venv and caches; never facts, never runs

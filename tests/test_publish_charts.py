@@ -95,6 +95,17 @@ def test_a_slower_rhythm_is_no_gap():
     assert series.gaps(history(*hourly, (24.0, "complete", 1.0, 1.0), *hourly)).height == 1
 
 
+def test_n9_one_missed_slot_is_a_gap_and_a_late_run_is_none():
+    """A run that began minutes late, as after a long one, is no gap; an hour that nothing ran in is one."""
+    hourly = [(1.0, "complete", 1.0, 1.0)] * 12
+    late = [(1.08, "complete", 1.0, 1.0), (0.92, "complete", 1.0, 1.0)]
+    frame = history(*hourly, *late, (2.0, "complete", 1.0, 1.0), *hourly)
+    (gap,) = series.gaps(frame).iter_rows(named=True)
+    assert gap["to_time"] - gap["from_time"] == timedelta(hours=2)
+    assert gap["reason"] == "not collected"
+    assert {row["s"] for row in lines(spec_of(charts.nav_against_benchmark(frame)))} == {0, 1}
+
+
 def test_the_card_equals_the_end_of_the_line():
     frames = world()
     own = frames["nav_history"].filter(account="main")

@@ -13,6 +13,7 @@ import polars as pl
 from navbook.types import COUNTED, Grade
 
 DRAWN = 1500    # points a chart draws of one line at most
+LATE = 1.75     # times the usual distance to the next snapshot: one that was missed makes it 2
 
 
 class Verdict(StrEnum):
@@ -93,7 +94,7 @@ def gaps(nav_history: pl.DataFrame) -> pl.DataFrame:
                .select("time", unknown_time="time", reason=pl.col("reason").fill_null("incomplete")).sort("time"))
     seconds = pl.col("time").diff().dt.total_seconds().cast(pl.Float64)
     usual = seconds.rolling_median(25, min_samples=1, center=True)
-    between = (figures.select("time", from_time=pl.col("time").shift(), late=seconds > 2.5 * usual)
+    between = (figures.select("time", from_time=pl.col("time").shift(), late=seconds > LATE * usual)
                .join_asof(unknown, on="time", strategy="backward")
                .with_columns(failed=(pl.col("unknown_time") > pl.col("from_time")).fill_null(value=False))
                .filter(pl.col("late") | pl.col("failed"), pl.col("from_time").is_not_null())

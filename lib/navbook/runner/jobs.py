@@ -79,7 +79,7 @@ def _unexpected(trouble: BaseException) -> str:
 def _end(config: Settings, record: Record, folder: Path, status: RunStatus) -> None:
     """Say how it ended: first in run.json, then in the tables, so that a later run finds what a kill left out.
 
-    What cannot be written then is no reason to lose the run's own: it is in run.json, or told with it.
+    What cannot be written then is told, unless the run has a reason of its own to tell.
     """
     record.end(status, datetime.now(UTC))
     try:
@@ -93,13 +93,9 @@ def _end(config: Settings, record: Record, folder: Path, status: RunStatus) -> N
         _page(folder, record)
         slots.settle(config, record.job, datetime.now(UTC), [record])
         records.register(config, [record])
-    except NavbookError as trouble:
-        if status is not RunStatus.OK:
-            return    # the run's own reason is the one to tell; the next run completes the books
-        record.reason = str(trouble)
-        record.end(RunStatus.FAILED, datetime.now(UTC))
-        record.write(folder)
-        raise
+    except NavbookError:
+        if status is RunStatus.OK:
+            raise
 
 
 def _page(folder: Path, record: Record) -> None:

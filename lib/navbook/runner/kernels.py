@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
 
 START_TIMEOUT_S = 60
+WAITS_AND_WATCHES = "jupyter_client.asynchronous.AsyncKernelClient"    # a blocking one never sees that a kernel died
 
 
 class CellFailed(JobFailed):
@@ -61,7 +63,7 @@ def kernel(variables: Mapping[str, str], folder: Path, ahead: str) -> Iterator[K
 
     with scratch.folder("kernel") as own:
         manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(own / "socket"),
-                                connection_file=str(own / "connection.json"))
+                                connection_file=str(own / "connection.json"), client_class=WAITS_AND_WATCHES)
         first = ("--IPKernelApp.exec_lines=_ = __import__('navbook.runner.orphans').runner.orphans.end_with("
                  f"{os.getpid()}), __import__({ahead!r})")
         alone = {"IPYTHONDIR": str(own)}    # neither the user's start-up files nor a history that cannot be written
@@ -84,6 +86,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    logging.getLogger("traitlets").handlers = [logging.NullHandler()]    # nbclient's; our sentence says it
     given = parameters.checked(notebook, given)
     late = threading.Event()
     try:
@@ -94,14 +97,12 @@ def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping
     except PapermillExecutionError as failure:
         sentence = failure.evalue if failure.ename in _our_errors() else f"{failure.ename}: {failure.evalue}"
         raise CellFailed(sentence, failure.cell_index) from None
-    except DeadKernelError:
-        why = (f"it took longer than its timeout of {timeout_minutes:g} minutes and was ended." if late.is_set() else
-               "the kernel died, perhaps for lack of memory.")
-        raise CellFailed(why, _last_begun(result)) from None
     except OSError as problem:
         raise CellFailed(f"{result} cannot be written: {problem.strerror or problem}.") from None
     except RuntimeError as failure:
-        raise CellFailed(str(failure)) from None
+        why = (f"it took longer than its timeout of {timeout_minutes:g} minutes and was ended." if late.is_set() else
+               "the kernel died, perhaps for lack of memory." if isinstance(failure, DeadKernelError) else str(failure))
+        raise CellFailed(why, _last_begun(result)) from None
 
 
 @contextmanager

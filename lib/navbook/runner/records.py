@@ -131,7 +131,7 @@ def _closed(config: Settings, job: str, folder: Path) -> Record | None:
         record.reason = KILLED
         record.end(RunStatus.KILLED, max(_last_sign(folder), record.started))
         record.write(folder)
-        for rest in (folder / ROOM, *folder.glob(f".*.{record.pid}")):
+        for rest in (folder / ROOM, *folder.glob(".*.[0-9]*")):
             rest.unlink(missing_ok=True)
     return record
 

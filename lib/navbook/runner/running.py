@@ -8,12 +8,21 @@ from datetime import UTC, datetime
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from navbook import schemas
-from navbook.errors import JobFailed, Locked, NavbookError, StoreMismatch
+from navbook.errors import (
+    ExchangeError,
+    JobFailed,
+    Locked,
+    NavbookError,
+    SettingsInvalid,
+    StoreMismatch,
+    UnknownParameter,
+)
 from navbook.job import Job
 from navbook.runner import commands, jobs, parameters, records, slots
 from navbook.runner.commands import Told
 from navbook.settings import Settings
 from navbook.store import tables
+from navbook.types import Fate
 
 
 def run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> None:
@@ -26,8 +35,8 @@ def run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> No
     for each in (name, *config.job(name).then):
         try:
             _run(config, each, texts if each == name else {}, told)
-        except (Locked, StoreMismatch):
-            raise
+        except (Locked, StoreMismatch, SettingsInvalid, UnknownParameter):
+            raise    # no run began: what follows would show nothing new
         except NavbookError as trouble:
             troubles.append(trouble)
     if len(troubles) > 1:
@@ -40,17 +49,17 @@ def _run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> N
     how, now = config.job(name), datetime.now(UTC)
     _refuse_vanished(config)
     notebook = config.notebook(how)
-    given = parameters.checked(notebook, how.parameters) | parameters.of_texts(notebook, texts)
-    account = given.pop("account", "all")
     try:
+        given = parameters.checked(notebook, how.parameters) | parameters.of_texts(notebook, texts)
+        account = given.pop("account", "all")
         with commands.ready_for(config, how, account, given, told) as ready:
             slot = slots.served_by(config, name, now)
             folder = _tried(how, told)(jobs.run, ready, name, account, slot=slot,
                                        timeout_minutes=how.timeout_minutes, **given)
             told(f"{name}: {commands.summary(ready, str(how.notebook), account, given)} Run: {folder}")
             records.forget(config, name, now)
-    except Locked as trouble:
-        slots.refused(config, name, now, str(trouble))
+    except (Locked, SettingsInvalid, UnknownParameter, ExchangeError) as trouble:
+        slots.refused(config, name, now, Fate.SKIPPED if isinstance(trouble, Locked) else Fate.FAILED, str(trouble))
         raise
 
 
