@@ -6,6 +6,7 @@ looks at any more falls silent and is culled.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ import ipywidgets  # type: ignore[import-untyped]
 from navbook.publish import palette
 from navbook.publish.markup import Html, join
 
+TRIES, TRY_S = 30, 6.0    # a browser that has not come after minutes does not come; longer apart than a count takes
+BEGINNING: set[asyncio.Task[None]] = set()    # asyncio itself forgets tasks that nobody keeps
 TEMPLATE = Path(__file__).with_name("template")
 OF_VOILA = ("body,.jp-Notebook,.jp-Cell,.jp-OutputArea,.jp-OutputArea-child,.jp-OutputArea-output,#rendered_cells"
             "{padding:0!important;margin:0!important;background:var(--bg)!important;overflow:visible!important}"
@@ -26,14 +29,33 @@ OF_VOILA = ("body,.jp-Notebook,.jp-Cell,.jp-OutputArea,.jp-OutputArea-child,.jp-
 def page(make: Callable[[], Html], every: timedelta) -> ipywidgets.Widget:
     """A widget that shows what `make` returns, and shows it again `every` so often as long as a browser is there."""
     shown = ipywidgets.HTML(value=str(make()))
-    ticks = ipywidgets.Play(interval=int(every / timedelta(milliseconds=1)), max=2**30, playing=True,
+    ticks = ipywidgets.Play(interval=int(every / timedelta(milliseconds=1)), max=2**30,
                             layout=ipywidgets.Layout(display="none"))
 
     def again(change: object) -> None:
         shown.value = str(make())
 
     ticks.observe(again, "value")
+    _begin(ticks)
     return ipywidgets.VBox([shown, ticks])
+
+
+def _begin(ticks: ipywidgets.Play) -> None:
+    """Let the browser count. It begins when it sees `playing` become true, so that is done until a count comes."""
+    async def until_it_counts() -> None:
+        for _ in range(TRIES):
+            if ticks.value:
+                return
+            ticks.playing = False
+            ticks.playing = True
+            await asyncio.sleep(TRY_S)
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:    # no kernel: nobody looks
+        return
+    BEGINNING.add(task := loop.create_task(until_it_counts()))
+    task.add_done_callback(BEGINNING.discard)
 
 
 def layout(rows: Sequence[tuple[Sequence[Html], Sequence[Html]]], css: str = "") -> Html:
