@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from navbook import schemas, settings
 from navbook.errors import ExchangeError, SettingsInvalid
 from navbook.publish import words
-from navbook.runner import alerts, backups, jobs, stores
+from navbook.runner import alerts, backups, records, stores
 from navbook.runner.finding import Finding, State
 from navbook.settings import Settings
 from navbook.store import tables
@@ -49,7 +49,7 @@ def environment(config: Settings, now: datetime) -> Finding:
 def versions(config: Settings, now: datetime) -> Finding:
     """This navbook, what it stands on, and the store's schema."""
     stored = int(stores.read_meta(config).get("schema_version", stores.SCHEMA_VERSION))
-    said = f"navbook {jobs.code_version()}, Python {platform.python_version()}, store schema {stored}."
+    said = f"navbook {records.code_version()}, Python {platform.python_version()}, store schema {stored}."
     packages = (", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES),)
     if stored > stores.SCHEMA_VERSION:
         return Finding(State.FAIL, said, "The store is of a newer navbook: update this one.", packages)

@@ -17,6 +17,7 @@ from navbook.publish.index import Entry
 from navbook.publish.operations import Age, Want
 from navbook.publish.site import Site, strategy_page
 from navbook.runner import check, views
+from navbook.runner.finding import Finding, State
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -142,17 +143,17 @@ def _account(folder: Path) -> str:
     return folder.name.split("_", 1)[-1].rsplit("_", 1)[0]
 
 
-def _wants(findings: dict[str, check.Finding], runs: pl.DataFrame) -> list[Want]:
+def _wants(findings: dict[str, Finding], runs: pl.DataFrame) -> list[Want]:
     """What `navbook check` finds, and a job whose last run failed; worst first."""
     found = [Want(state=finding.state, what=finding.sentence, step=finding.next_step)
-             for finding in findings.values() if finding.state is not check.State.OK]
+             for finding in findings.values() if finding.state is not State.OK]
     last = runs.sort("started_at").group_by("job", maintain_order=True).last()
     found += [Want(state="fail", what=f"The last {row['job']} {row['status']}: {row['reason'] or 'no reason is known'}")
               for row in last.filter(~pl.col("status").is_in(["ok", "running"])).iter_rows(named=True)]
     return sorted(found, key=lambda want: want.state != "fail")
 
 
-def _tiles(findings: dict[str, check.Finding], runs: pl.DataFrame) -> dict[str, Want]:
+def _tiles(findings: dict[str, Finding], runs: pl.DataFrame) -> dict[str, Want]:
     """Exchange, prices and store: fine, doubtful or not, each with the reason (A55)."""
     collects = runs.filter(pl.col("job") == "collect", pl.col("status") != "running").sort("started_at")
     last = collects.row(-1, named=True) if collects.height else None
@@ -163,7 +164,7 @@ def _tiles(findings: dict[str, check.Finding], runs: pl.DataFrame) -> dict[str, 
     else:
         exchange = Want(state="fail", what=last["reason"] or "the last collection failed")
     answers, store = findings["answers"], findings["store"]
-    fine = last is not None and last["status"] == "ok" and answers.state is check.State.OK
+    fine = last is not None and last["status"] == "ok" and answers.state is State.OK
     prices = Want(state="ok" if fine else exchange.state if exchange.state != "ok" else answers.state,
                   what=answers.sentence if exchange.state == "ok" else exchange.what)
     return {"Exchange": exchange, "Prices": prices,

@@ -25,7 +25,7 @@ from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError, SettingsInvalid
 from navbook.exchange import check, client, fetch, orders_read, parse
 from navbook.exchange.client import Exchange
-from navbook.publish import trading_page
+from navbook.publish import lab_page, trading_page
 from navbook.publish.trading import NO_PRICES, Leg, LegState, Look, Metrics, Rules
 from navbook.runner import locks
 from navbook.settings import Keys, Settings
@@ -59,6 +59,11 @@ class Told:
     troubles: tuple[str, ...] = ()
 
 
+def page(config: Settings, account: str = "") -> Any:
+    """The page of `account`, or of the first that trades, as a widget for JupyterLab, made again all the time."""
+    return lab_page.page(lambda: shown(config, account), EVERY, "trading.css")
+
+
 def shown(config: Settings, account: str = "") -> Any:
     """The page's HTML now, of `account` or the first that trades; how to begin, where nothing is configured."""
     try:
@@ -70,11 +75,19 @@ def shown(config: Settings, account: str = "") -> Any:
         return trading_page.unconfigured(config.environment, str(problem))
 
 
+def price(config: Settings, plan: Plan) -> str:
+    """The price of a position's symbol now, or why it is not known, as a sentence."""
+    told = _now(config, plan.account, [plan])
+    mark = (told.marks or {}).get(plan.symbol)
+    if mark is None or told.now is None:
+        return " ".join(told.troubles)
+    return f"{plan.symbol} {mark:,} at {told.now:%H:%M:%S} UTC."
+
+
 def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
     """All that the page of `account` shows."""
     positions = plans.of_account(config, account)
-    with ThreadPoolExecutor(1) as aside:    # a kernel's own thread has a loop that runs already
-        told = aside.submit(asyncio.run, _ask(config, account, positions)).result()
+    told = _now(config, account, positions)
     common: dict[str, Any] = {
         "environment": config.environment, "account": account, "accounts": accounts, "host": _host(config),
         "now": told.now, "metrics": told.metrics, "without_metrics": told.without_metrics, "troubles": told.troubles,
@@ -100,6 +113,11 @@ def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
 
 
 # -- the exchange --------------------------------------------------------------------------------------------------
+def _now(config: Settings, account: str, positions: Iterable[Plan]) -> Told:
+    with ThreadPoolExecutor(1) as aside:    # a kernel's own thread has a loop that runs already
+        return aside.submit(asyncio.run, _ask(config, account, positions)).result()
+
+
 async def _ask(config: Settings, account: str, positions: Iterable[Plan]) -> Told:
     """Prices of the positions' symbols and, with a key, wallet and legs. What fails is told, not raised."""
     try:

@@ -12,7 +12,7 @@ from navbook import schemas
 from navbook.compute import verify
 from navbook.compute.books import Facts
 from navbook.errors import StoreMismatch
-from navbook.runner import backups, jobs, locks, logs, rebuild, stores
+from navbook.runner import backups, locks, logs, rebuild, records, stores
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
 from navbook.store import tables
@@ -39,7 +39,7 @@ def upgrade(config: Settings, told: Told) -> None:
         changes = list(_changes(config, before))
         for change in changes:
             told(f"  {change} ({reason})")
-        told(f"Upgraded to navbook {jobs.code_version()}: " + (
+        told(f"Upgraded to navbook {records.code_version()}: " + (
             f"{len(changes)} changes." if changes else "every figure is what it was."))
         log.info("upgraded", stored=stored, version=stores.SCHEMA_VERSION, changes=len(changes), reason=reason)
 
@@ -61,7 +61,7 @@ def _reason(config: Settings) -> str:
     newer = [each.name for each in fields(Facts) if _written_after(config, schemas.FACTS[each.name], at)]
     changed = tables.read(config.location, schemas.CONFIG_HISTORY).filter(pl.col("time") > at)["key"].unique().sort()
     reasons = [f"{what} {', '.join(names)}" for what, names in (("new", newer), ("settings:", changed)) if len(names)]
-    return "; ".join(reasons) or f"navbook {jobs.code_version()} works it out otherwise, or navbook.toml was edited"
+    return "; ".join(reasons) or f"navbook {records.code_version()} works it out otherwise, or navbook.toml was edited"
 
 
 def _written_after(config: Settings, schema: FrameSchema, at: datetime) -> bool:
