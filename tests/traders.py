@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,6 @@ import polars as pl
 from navbook import settings
 from navbook.compute import backtest
 from navbook.compute.brackets import Costs
-from navbook.exchange import orders_read
 from navbook.settings import Settings
 from navbook.trader import keeping, loop, plans
 from navbook.trader.journal import Journal, Trade, place
@@ -56,7 +56,8 @@ class Floor:
         self.sandbox.control("prices", symbol=symbol, price=str(price))
 
     def fault(self, path: str, **fault: Any) -> None:
-        self.sandbox.control("faults", path=path, **fault)
+        answer = self.sandbox.ask("POST", "/sandbox/faults", json.dumps({"path": path, **fault}).encode())
+        assert answer.status == 200, answer.raw
 
     def heal(self) -> None:
         self.sandbox.control("faults", method="DELETE")
@@ -93,14 +94,14 @@ class Floor:
         return self.work(lambda trader: trader.check(trader.desk.now), **terms)
 
     def checks(self, *steps: Callable[[], None] | None) -> None:
-        """A check by one trader, then each step a minute later and a check after it, whatever goes wrong."""
+        """A trader comes to its work; then step after step, a minute apart, each with a check, whatever goes wrong."""
         async def several(trader: loop.Trader) -> None:
-            for number, step in enumerate((None, *steps)):
+            for number, step in enumerate(steps):
                 if number:
                     self.sandbox.control("clock", advance_ms=MINUTE)
                 if step:
                     step()
-                await trader._surely(await orders_read.clock(trader.desk.exchange))
+                await trader._surely(self.now)
                 self.look()
 
         self.work(several)

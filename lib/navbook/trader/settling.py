@@ -121,7 +121,7 @@ async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
     fills = [row for row in fills if row["position_side"] == plan.side]
     exits = _closing(fills, trade)
     if sum((row["quantity"] for row in exits), Decimal(0)) < (trade.quantity or 0):
-        await _not_told(desk, plan, trade)
+        await _not_told(desk, plan, trade, is_protected=bool(seen.exits.get(plan.leg)))
         return
     entry_ids = {row.order_id for row in desk.journal.orders(trade.id, ENTRY)}
     entries = [row for row in fills if row["order_id"] in entry_ids]
@@ -224,9 +224,12 @@ async def _funding(desk: Desk, plan: Plan, trade: Trade, end: datetime) -> Decim
 
 
 # -- when the exchange does not tell -----------------------------------------------------------------------------
-async def _not_told(desk: Desk, plan: Plan, trade: Trade) -> None:
-    """The leg is empty, and nothing says why: wait for a few checks, then say what is known. Raises `NotNow`."""
-    desk.unseen[trade.id] += 1
+async def _not_told(desk: Desk, plan: Plan, trade: Trade, *, is_protected: bool) -> None:
+    """The leg shows empty, and nothing says why: wait for a few checks, then say what is known. Raises `NotNow`.
+
+    is_protected  its take profit or stop still waits, which no exchange keeps for a position that is gone
+    """
+    desk.unseen[trade.id] += not is_protected
     if desk.unseen[trade.id] < MOST_UNSEEN:
         desk.say(plan.name, "not told", "The leg shows empty, but the exchange does not tell yet what closed it; the "
                                         "next check looks again.", "warning")
