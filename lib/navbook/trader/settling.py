@@ -132,7 +132,6 @@ async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
                             reason=outcome.reason, fee=outcome.fee, funding=outcome.funding, pnl=outcome.pnl)
         desk.say(plan.name, "closed", _sentence(plan, after))
     desk.stop_tries.pop(trade.id, None)
-    desk.unseen.pop(trade.id, None)
 
 
 def _sentence(plan: Plan, trade: Trade) -> str:
@@ -229,8 +228,10 @@ async def _not_told(desk: Desk, plan: Plan, trade: Trade, *, is_protected: bool)
 
     is_protected  its take profit or stop still waits, which no exchange keeps for a position that is gone
     """
-    desk.unseen[trade.id] += not is_protected
-    if desk.unseen[trade.id] < MOST_UNSEEN:
+    unseen = f"unseen {trade.id}"
+    checks = int(desk.journal.read(unseen) or 0) + (not is_protected)
+    desk.journal.write(unseen, checks)
+    if checks < MOST_UNSEEN:
         desk.say(plan.name, "not told", "The leg shows empty, but the exchange does not tell yet what closed it; the "
                                         "next check looks again.", "warning")
         raise NotNow
@@ -238,7 +239,6 @@ async def _not_told(desk: Desk, plan: Plan, trade: Trade, *, is_protected: bool)
     gone = entry and await orders_read.order(desk.exchange, plan.symbol, entry[-1].client_id) is None
     note = RESET if gone else "closed, and the exchange lists no fills of it"
     desk.change(trade, state=TradeState.CLOSED, exit_time=desk.now, reason=ExitReason.ORPHAN, note=note)
-    desk.unseen.pop(trade.id, None)
     if gone:
         desk.say(plan.name, RESET, "The exchange knows neither the position nor its orders any more: it was reset. No "
                                    "loss is recorded.", "alert")
