@@ -41,6 +41,7 @@ class Sandbox:
 
     url: str
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
+    state: Any = None    # what it is made of, where it runs in this process
 
     def __post_init__(self) -> None:
         self.connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
@@ -113,7 +114,7 @@ def running(*arguments: str, start: int | None = START) -> Iterator[Sandbox]:
     serving = uvicorn.Server(server.config(create_app(state)))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listener]})
     thread.start()
-    sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}", state=state)
     try:
         yield sandbox
     finally:

@@ -59,7 +59,6 @@ class Desk:
     now: int = 0
     began: float = field(default_factory=time.time)              # wall; an order sent before is of an earlier process
     stop_tries: Counter[int] = field(default_factory=Counter)    # refused in a row, by trade
-    unseen: Counter[int] = field(default_factory=Counter)        # checks in which nothing told how a trade was closed
     filters_are_stale: bool = False
     troubles: int = 0                                            # warnings and alerts since the check began
 

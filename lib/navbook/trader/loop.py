@@ -24,7 +24,8 @@ POLL_S = {Environment.SANDBOX: 0.2, Environment.TESTNET: 2.0}    # the sandbox's
 RETRY_S = 30.0               # after a check that failed as a whole, unless the host says when
 STORE_EVERY_S = 60.0
 HEARTBEAT_S = 5.0
-REPLAY_TRIES, REPLAY_WAIT_S = 4, 0.2    # of one check, before the replay goes on as time would
+REPLAY_TRIES, REPLAY_WAIT_S, REPLAY_LONGEST_S = 8, 0.2, 3.0    # of one check, before a replay goes on as time would
+EXPOSED_MS = 5000            # a check that left something to do while a position was open is made again so soon
 
 Told = Callable[[str], None]
 
@@ -67,8 +68,9 @@ class Trader:
             try:
                 self.desk.now = await orders_read.clock(self.desk.exchange)
                 if await self._wishes() or self.desk.now >= due:
-                    await self.check(self.desk.now)
+                    well = await self.check(self.desk.now)
                     due = checking.next_check(self.desk, self.plans, self.desk.now)
+                    due = due if well or not self._is_exposed() else min(due, self.desk.now + EXPOSED_MS)
                 pause = min(pause, max(due - self.desk.now, 1) / 1000)
             except ExchangeError as problem:
                 pause = self._failed(str(problem), problem)
@@ -144,7 +146,7 @@ class Trader:
                     self.desk.say("", "failed", str(problem), "alert")
                     return
                 await self._sleep(wait if wait > RETRY_S else 0.0)
-            await self._sleep(REPLAY_WAIT_S * 2 ** attempt)
+            await self._sleep(min(REPLAY_WAIT_S * 2 ** attempt, REPLAY_LONGEST_S))
 
     def _is_exposed(self) -> bool:
         """Whether something failed while a position was open."""

@@ -121,7 +121,7 @@ async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
     fills = [row for row in fills if row["position_side"] == plan.side]
     exits = _closing(fills, trade)
     if sum((row["quantity"] for row in exits), Decimal(0)) < (trade.quantity or 0):
-        await _not_told(desk, plan, trade)
+        await _not_told(desk, plan, trade, is_protected=bool(seen.exits.get(plan.leg)))
         return
     entry_ids = {row.order_id for row in desk.journal.orders(trade.id, ENTRY)}
     entries = [row for row in fills if row["order_id"] in entry_ids]
@@ -132,7 +132,6 @@ async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
                             reason=outcome.reason, fee=outcome.fee, funding=outcome.funding, pnl=outcome.pnl)
         desk.say(plan.name, "closed", _sentence(plan, after))
     desk.stop_tries.pop(trade.id, None)
-    desk.unseen.pop(trade.id, None)
 
 
 def _sentence(plan: Plan, trade: Trade) -> str:
@@ -224,10 +223,15 @@ async def _funding(desk: Desk, plan: Plan, trade: Trade, end: datetime) -> Decim
 
 
 # -- when the exchange does not tell -----------------------------------------------------------------------------
-async def _not_told(desk: Desk, plan: Plan, trade: Trade) -> None:
-    """The leg is empty, and nothing says why: wait for a few checks, then say what is known. Raises `NotNow`."""
-    desk.unseen[trade.id] += 1
-    if desk.unseen[trade.id] < MOST_UNSEEN:
+async def _not_told(desk: Desk, plan: Plan, trade: Trade, *, is_protected: bool) -> None:
+    """The leg shows empty, and nothing says why: wait for a few checks, then say what is known. Raises `NotNow`.
+
+    is_protected  its take profit or stop still waits, which no exchange keeps for a position that is gone
+    """
+    unseen = f"unseen {trade.id}"
+    checks = int(desk.journal.read(unseen) or 0) + (not is_protected)
+    desk.journal.write(unseen, checks)
+    if checks < MOST_UNSEEN:
         desk.say(plan.name, "not told", "The leg shows empty, but the exchange does not tell yet what closed it; the "
                                         "next check looks again.", "warning")
         raise NotNow
@@ -235,7 +239,6 @@ async def _not_told(desk: Desk, plan: Plan, trade: Trade) -> None:
     gone = entry and await orders_read.order(desk.exchange, plan.symbol, entry[-1].client_id) is None
     note = RESET if gone else "closed, and the exchange lists no fills of it"
     desk.change(trade, state=TradeState.CLOSED, exit_time=desk.now, reason=ExitReason.ORPHAN, note=note)
-    desk.unseen.pop(trade.id, None)
     if gone:
         desk.say(plan.name, RESET, "The exchange knows neither the position nor its orders any more: it was reset. No "
                                    "loss is recorded.", "alert")
