@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def recorded(folder: Path, days: float = 4, **symbols: int):
 
 
 def answered(config, **parameters):
-    asyncio.run(backtesting.run(config, Plan(grid=GRID, **parameters)))
+    backtesting.run(config, Plan(grid=GRID, **parameters))
     return table(config, "backtests")
 
 
@@ -239,7 +239,18 @@ def test_the_command_line_loads_neither_the_compiler_nor_the_exchange():
 def test_a_long_sweep_says_how_far_it_is(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(backtesting, "TELL_EVERY_S", 0)
     answered(recorded(tmp_path), since="2026-03-02", wallet_usdt=150)
-    assert capsys.readouterr().err.splitlines()[-1] == "Settings: 100% of the sweep."
+    told = capsys.readouterr().err.splitlines()
+    assert "Backtest: 100% of the sweep." in told
+    assert "Backtest: 0% of the test for luck." in told
+
+
+def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing(tmp_path, monkeypatch):
+    """Inside of asyncio.run the first one would wait for the end of the work."""
+    monkeypatch.setattr(backtesting._Telling, "__call__", lambda self, work, part: signal.raise_signal(signal.SIGINT))
+    config = recorded(tmp_path, 0.5)
+    with pytest.raises(KeyboardInterrupt):
+        backtesting.run(config, Plan(since="2026-03-02"))
+    assert table(config, "backtests").is_empty()
 
 
 def test_a_grid_is_written_as_rule_and_values():

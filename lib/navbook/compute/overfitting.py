@@ -7,7 +7,7 @@ D. Politis, J. Romano, "The Stationary Bootstrap" (1994).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import e, sqrt
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from navbook.errors import BracketInvalid
 
 Floats = NDArray[np.float64]
+Progress = Callable[[float], None]
 NORMAL = NormalDist()
 EULER = 0.5772156649015329
 AT_ONCE = 4_000_000      # numbers in memory at a time
@@ -122,11 +123,12 @@ class Overfitting:
     logits: Floats
 
 
-def overfitting(pnl: ArrayLike, *, blocks: int = 16) -> Overfitting:
+def overfitting(pnl: ArrayLike, *, blocks: int = 16, progress: Progress | None = None) -> Overfitting:
     """Combinatorially symmetric cross-validation of a sweep.
 
     pnl     [period, combination], in the order of time, as `backtest.pnl_by_period` gives it
     blocks  an even number: the periods are cut into so many, half of them in sample, the others out, in every way
+    progress  is told the part that is done, again and again
 
     Combinations are compared by their Sharpe ratio. Raises `BracketInvalid` for fewer periods than two a block, fewer
     than two combinations, or an odd number of blocks.
@@ -143,6 +145,8 @@ def overfitting(pnl: ArrayLike, *, blocks: int = 16) -> Overfitting:
     chosen[np.arange(len(splits))[:, None], splits] = 1
     ranks, losses, step = [], [], max(1, AT_ONCE // table.shape[1])
     for first in range(0, len(splits), step):
+        if progress is not None:
+            progress(first / len(splits))
         inside = chosen[first:first + step]
         best = _sharpes(inside, sizes, sums, squares).argmax(axis=1)
         outside = _sharpes(1 - inside, sizes, sums, squares)
@@ -164,10 +168,10 @@ def _sharpes(inside: Floats, sizes: Floats, sums: Floats, squares: Floats) -> Fl
     return np.where(flat, 0.0, mean / np.sqrt(np.where(flat, 1.0, variance)))
 
 
-def luck(pnl: ArrayLike, *, blocks: int = 16) -> dict[str, Any]:
+def luck(pnl: ArrayLike, *, blocks: int = 16, progress: Progress | None = None) -> dict[str, Any]:
     """The best combination of a sweep by its Sharpe ratio, and how much of that is luck; all of one look.
 
-    pnl  [period, combination], as for `overfitting`
+    All arguments as for `overfitting`.
 
     Returns its number (`combination`), `sharpe` of a period, what chance alone would show (`expected_best`),
     `deflated` and `overfitting` probabilities.
@@ -177,7 +181,7 @@ def luck(pnl: ArrayLike, *, blocks: int = 16) -> dict[str, Any]:
     best = int(trials.argmax())
     return {"combination": best, "sharpe": float(trials[best]), "expected_best": expected_best_sharpe(trials),
             "deflated": deflated_sharpe(table[:, best], trials),
-            "overfitting": overfitting(table, blocks=blocks).probability}
+            "overfitting": overfitting(table, blocks=blocks, progress=progress).probability}
 
 
 def _series(key: str, values: ArrayLike | pl.Series | Sequence[float], least: int) -> Floats:

@@ -5,9 +5,9 @@ Pure; each answer is worked out when it is first asked for. What too short a pas
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Study:
     """One set of rules on one symbol, and a grid of others around it.
 
     legs      candles of BTC and ETH over the same time, as far as they are known
-    progress  is told how far the sweep of the grid is, as by `backtest.sweep`
+    progress  is told how far a part of the work is that may take long: its name, and 0 to 1
     """
 
     candles: Candles
@@ -47,7 +47,7 @@ class Study:
     intrabar: Intrabar = Intrabar.PESSIMISTIC
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     legs: Mapping[str, Candles] = field(default_factory=dict)
-    progress: Progress | None = None
+    progress: Callable[[str, float], None] | None = None
 
     @cached_property
     def outcomes(self) -> dict[Intrabar, Backtest]:
@@ -75,7 +75,7 @@ class Study:
     def tried(self) -> pl.DataFrame:
         """One row a setting of the grid; of `backtest.sweep`."""
         return backtest.sweep(self.candles, self.rules, self.grid, self.costs, intrabar=self.intrabar,
-                              progress=self.progress)
+                              progress=self._telling("sweep"))
 
     @cached_property
     def benchmark(self) -> float | None:
@@ -93,7 +93,7 @@ class Study:
             return None
         pnl = backtest.pnl_by_period(self.candles, self.rules, self.grid, self.costs, every=every,
                                      intrabar=self.intrabar)
-        return overfitting.luck(pnl, blocks=BLOCKS)
+        return overfitting.luck(pnl, blocks=BLOCKS, progress=self._telling("test for luck"))
 
     @cached_property
     def redrawn(self) -> dict[str, float] | None:
@@ -135,6 +135,9 @@ class Study:
         return pl.DataFrame({"time": moments, "price": price, **lines, "buy_and_hold": price / price[0] * amount,
                              "benchmark": pl.Series(held, dtype=pl.Float64) if held is not None
                              else pl.repeat(None, len(price), dtype=pl.Float64, eager=True)})
+
+    def _telling(self, work: str) -> Progress | None:
+        return partial(self.progress, work) if self.progress is not None else None
 
     @property
     def _minutes(self) -> int:

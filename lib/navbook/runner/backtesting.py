@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Mapping
@@ -132,19 +133,19 @@ def study(config: Settings, plan: Plan, span: Span) -> Study:
     legs = {asset: each for asset, each in {own: ready[""], **ready}.items() if asset}
     funding = market_data.funding(config, span) if plan.market == "um" else None
     return Study(ready[""], plan.rules, plan.costs(funding), Intrabar(plan.intrabar), plan.grid,
-                 legs if len(legs) == len(HALF_AND_HALF) else {}, progress=_Sweeping())
+                 legs if len(legs) == len(HALF_AND_HALF) else {}, progress=_Telling())
 
 
-class _Sweeping:
-    """Says on standard error how far a sweep is, when it takes long."""
+class _Telling:
+    """Says on standard error how far a part of the work is, when it takes long."""
 
     def __init__(self) -> None:
         self.told = time.monotonic()
 
-    def __call__(self, part: float) -> None:
+    def __call__(self, work: str, part: float) -> None:
         if (now := time.monotonic()) >= self.told + TELL_EVERY_S:
             self.told = now
-            print(f"Settings: {part:.0%} of the sweep.", file=sys.stderr)
+            print(f"Backtest: {part:.0%} of the {work}.", file=sys.stderr)
 
 
 def answers(plan: Plan, span: Span, found: Study, filters_seen_at: datetime | None = None) -> dict[str, pl.DataFrame]:
@@ -185,8 +186,8 @@ def write(config: Settings, rows: Mapping[str, pl.DataFrame]) -> None:
         rewrite.replace(config.location, schema, pl.concat([others, rows[schema.name]]))
 
 
-async def run(config: Settings, plan: Plan) -> None:
+def run(config: Settings, plan: Plan) -> None:
     """All that the notebook does but show."""
-    span = await fetch(config, plan)
+    span = asyncio.run(fetch(config, plan))    # no more than this: in there Ctrl-C would wait for the next await
     plan, filters_seen_at = stepped(config, plan, span)
     write(config, answers(plan, span, study(config, plan, span), filters_seen_at))

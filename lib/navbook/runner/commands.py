@@ -110,11 +110,9 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         from navbook.runner import rebuild
         rebuild.run(config, parameters["as_of"])
     elif name == "backtest":
-        import asyncio
-
         from navbook.runner import backtesting
         from navbook.runner.backtest_plan import Plan
-        asyncio.run(backtesting.run(config, Plan(**parameters)))
+        backtesting.run(config, Plan(**parameters))
     elif name == "parity":
         import asyncio
 
