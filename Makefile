@@ -32,13 +32,7 @@ collect: .venv/ready  ## Read every wallet and cash flow once
 benchmark: .venv/ready  ## Rebuild valuation, benchmark and performance
 	@$(BIN)/navbook benchmark
 
-backbackup: .venv/ready  ## A verified copy of the store, while others may write
-	@$(BIN)/navbook backup
-
-restore: .venv/ready  ## Bring a backup to a new folder: make restore FROM=latest TO=folder
-	@$(BIN)/navbook restore "$(or $(FROM),latest)" "$(or $(TO),$(error name a new folder: make restore TO=folder))"
-
-test: .venv/ready  ## Would this take profit and stop have beaten half/half: 30 days, 64 settings
+backtest: .venv/ready  ## Would this take profit and stop have beaten half/half: 30 days, 64 settings
 	@$(BIN)/navbook backtest
 
 publish: .venv/ready  ## Execute the dashboards
@@ -64,6 +58,12 @@ sql: .venv/ready  ## Ask the store: make sql Q="from nav_history limit 5"
 
 check: .venv/ready  ## What is wrong with the books, and what to do
 	@$(BIN)/navbook check
+
+backup: .venv/ready  ## A verified copy of the store, while others may write
+	@$(BIN)/navbook backup
+
+restore: .venv/ready  ## Bring a backup to a new folder: make restore FROM=latest TO=folder
+	@$(BIN)/navbook restore "$(or $(FROM),latest)" "$(or $(TO),$(error name a new folder: make restore TO=folder))"
 
 test: .venv/ready  ## All tests; offline, a few minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
