@@ -41,8 +41,11 @@ master = "main"
 """
 
 
-def soak(folder: Path, kills: int, seed: int, longest: float) -> list[str]:
-    """Kill `kills` runs, each up to `longest` seconds after its start; return what was found wrong."""
+def soak(folder: Path, kills: int, seed: int, longest: float | None = None) -> list[str]:
+    """Kill `kills` runs, each up to `longest` seconds after its start; return what was found wrong.
+
+    longest  none: a little more than one that is left alone takes, here and now
+    """
     moments = random.Random(seed)
     world = sandbox.World(start=(datetime.now(UTC) - timedelta(days=2)).isoformat())
     with sandbox.started(world) as local:
@@ -50,6 +53,7 @@ def soak(folder: Path, kills: int, seed: int, longest: float) -> list[str]:
         config = settings.load(folder / "navbook.toml")
         keys = {f"NAVBOOK_{each['name'].upper()}_API_{part}": each[f"api_{part.lower()}"]
                 for each in local.accounts() for part in ("KEY", "SECRET")}
+        longest = longest or 1.1 * seconds_of_a_run(folder, keys)
         wrong: list[str] = []
         before: dict[str, pl.DataFrame] = {}
         for number in range(kills):
@@ -68,6 +72,12 @@ def soak(folder: Path, kills: int, seed: int, longest: float) -> list[str]:
 
 def runner() -> list[str]:
     return [sys.executable, "-m", "navbook.cli", "run", "collect"]
+
+
+def seconds_of_a_run(folder: Path, keys: dict[str, str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(runner(), cwd=folder, env=clean_environment() | keys, capture_output=True, check=True)
+    return time.perf_counter() - began
 
 
 def killed(folder: Path, keys: dict[str, str], moment: float, *, whole_group: bool) -> bool:
@@ -149,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--longest", type=float, default=12.0)
+    parser.add_argument("--longest", type=float, help="Seconds; default: as long as a run takes.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wrong = soak(Path(folder), asked.kills, asked.seed, asked.longest)
