@@ -1,7 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql check backup restore test \
-  audit lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql trade check backup restore \
+  test audit lint bench clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -56,6 +56,9 @@ sandbox: .venv/ready  ## A local Binance on port 8600, with the demo's accounts
 sql: .venv/ready  ## Ask the store: make sql Q="from nav_history limit 5"
 	@$(BIN)/navbook sql "$(or $(Q),select account_name, id from binance_accounts order by id)"
 
+trade: .venv/ready  ## Trade the positions of navbook.toml on the sandbox or the testnet
+	@$(BIN)/navbook trade start
+
 check: .venv/ready  ## What is wrong with the books, and what to do
 	@$(BIN)/navbook check
 
@@ -77,6 +80,7 @@ lint: .venv/ready  ## ruff and mypy
 bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py && $(BIN)/python tests/bench_runner.py
 	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
+	@$(BIN)/python tests/bench_trader.py
 
 clean:  ## Remove .venv and caches; never facts, never runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

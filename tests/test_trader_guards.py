@@ -12,7 +12,7 @@ import pytest
 from commands import navbook, sentence
 from navbook.errors import ExchangeUnavailable, OrdersForbidden, RequestRejected, SettingsInvalid
 from navbook.exchange import client, orders
-from navbook.exchange.orders_read import Contract
+from navbook.exchange.contracts import Contract
 from navbook.settings import Keys
 from navbook.trader import plans
 from navbook.types import Environment, Side

@@ -20,7 +20,8 @@ from navbook.compute import backtest
 from navbook.compute.brackets import Costs
 from navbook.settings import Settings
 from navbook.trader import keeping, loop, plans
-from navbook.trader.journal import Journal, Trade, place
+from navbook.trader.journal import Journal, place
+from navbook.trader.rows import Trade
 from test_sandbox_support import MINUTE, START, Sandbox, running
 
 FAST = {"check_every": "1m", "reopen_delay": "0s", "reopen_window": "10m"}    # a close reopens at the next check

@@ -1,4 +1,4 @@
-"""What the exchange says of orders, positions and contracts of USD-M futures: each a call and a row of plain values.
+"""What the exchange says of orders and positions of USD-M futures: each a call and a row of plain values.
 
 Weights in brackets, of the 2400 a minute that /fapi and /dapi share. All raise as `Exchange.ask` does, and
 `AnswerUnreadable`. Source: BINANCE documentation, "USD-M futures".
@@ -80,30 +80,8 @@ class Held:
     liquidation: Decimal    # 0: none
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contract:
-    """What a symbol allows, on the host that is traded on."""
-
-    symbol: str
-    status: str
-    tick: Decimal
-    step: Decimal
-    least: Decimal             # quantity of a market order
-    most: Decimal
-    least_notional: Decimal
-    brackets: tuple[dict[str, Any], ...] = ()    # rows of leverageBracket
-
-    @property
-    def most_leverage(self) -> int:
-        return max((int(row["initialLeverage"]) for row in self.brackets), default=125)
-
-    def leverage_for(self, notional: float) -> int:
-        """The highest leverage of a position of `notional`."""
-        fitting = [int(row["initialLeverage"]) for row in self.brackets if notional <= float(row["notionalCap"])]
-        return max(fitting, default=0) if self.brackets else self.most_leverage
-
-
-def _read(endpoint: str, payload: Any, row: Callable[[Any], Row]) -> Row:
+def read(endpoint: str, payload: Any, row: Callable[[Any], Row]) -> Row:
+    """What `row` makes of an answer. Raises `AnswerUnreadable`."""
     try:
         return row(payload)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
@@ -121,14 +99,14 @@ async def order(exchange: Exchange, symbol: str, client_id: str = "", order_id: 
         if problem.code in UNKNOWN_ORDER:
             return None
         raise
-    return _read(endpoint, answer.payload, order_row)
+    return read(endpoint, answer.payload, order_row)
 
 
 async def open_orders(exchange: Exchange, symbol: str) -> list[Order]:
     """[1] Plain orders that may still fill."""
     endpoint = "GET /fapi/v1/openOrders"
     answer = await exchange.ask(endpoint, exchange.wire.futures_get_open_orders, symbol=symbol)
-    return _read(endpoint, answer.payload, lambda rows: [order_row(row) for row in rows])
+    return read(endpoint, answer.payload, lambda rows: [order_row(row) for row in rows])
 
 
 def order_row(row: Any) -> Order:
@@ -148,7 +126,7 @@ async def conditional(exchange: Exchange, client_id: str) -> Conditional | None:
         if problem.code in UNKNOWN_ORDER:
             return None
         raise
-    return _read(endpoint, answer.payload, conditional_row)
+    return read(endpoint, answer.payload, conditional_row)
 
 
 async def open_conditional(exchange: Exchange, symbol: str | None = None) -> list[Conditional]:
@@ -156,7 +134,7 @@ async def open_conditional(exchange: Exchange, symbol: str | None = None) -> lis
     endpoint = "GET /fapi/v1/openAlgoOrders"
     named = {"symbol": symbol} if symbol else {}
     answer = await exchange.ask(endpoint, exchange.wire.futures_get_open_algo_orders, **named)
-    return _read(endpoint, answer.payload, lambda rows: [conditional_row(row) for row in rows])
+    return read(endpoint, answer.payload, lambda rows: [conditional_row(row) for row in rows])
 
 
 def conditional_row(row: Any) -> Conditional:
@@ -172,7 +150,7 @@ async def clock(exchange: Exchange) -> int:
     """[1] The futures' time in ms; later signatures carry the offset to it."""
     endpoint, asked = "GET /fapi/v1/time", time.time() * 1000
     answer = await exchange.ask(endpoint, exchange.wire.futures_time)
-    now = _read(endpoint, answer.payload, lambda told: integer(told["serverTime"]))
+    now = read(endpoint, answer.payload, lambda told: integer(told["serverTime"]))
     exchange.wire.timestamp_offset = now - int((asked + time.time() * 1000) / 2)
     return now
 
@@ -182,7 +160,7 @@ async def held(exchange: Exchange, symbol: str | None = None) -> list[Held]:
     endpoint = "GET /fapi/v3/positionRisk"
     named = {"symbol": symbol} if symbol else {}
     answer = await exchange.ask(endpoint, exchange.wire.futures_position_information, **named)
-    rows = _read(endpoint, answer.payload, lambda rows: [_held_row(row) for row in rows])
+    rows = read(endpoint, answer.payload, lambda rows: [_held_row(row) for row in rows])
     return [row for row in rows if row.quantity]
 
 
@@ -196,7 +174,7 @@ def _held_row(row: Any) -> Held:
 async def cross_margin(exchange: Exchange) -> Decimal:
     """[5] USDT that stand behind a further cross position: wallet and profit, less what the others must keep."""
     answer = (await fetch.wallets.futures(exchange))[0]
-    return _read("GET /fapi/v3/account", answer.payload, lambda told: (
+    return read("GET /fapi/v3/account", answer.payload, lambda told: (
         amount(told["totalCrossWalletBalance"]) + amount(told["totalCrossUnPnl"]) - amount(told["totalMaintMargin"])))
 
 
@@ -204,14 +182,14 @@ async def is_hedged(exchange: Exchange) -> bool:
     """[30] Whether LONG and SHORT are held apart."""
     endpoint = "GET /fapi/v1/positionSide/dual"
     answer = await exchange.ask(endpoint, exchange.wire.futures_get_position_mode)
-    return _read(endpoint, answer.payload, lambda told: flag(told["dualSidePosition"]))
+    return read(endpoint, answer.payload, lambda told: flag(told["dualSidePosition"]))
 
 
 async def symbol_settings(exchange: Exchange) -> dict[str, tuple[MarginType, int]]:
     """[5] Margin type and leverage of every symbol."""
     endpoint = "GET /fapi/v1/symbolConfig"
     answer = await exchange.ask(endpoint, exchange.wire.futures_symbol_config)
-    return _read(endpoint, answer.payload, lambda rows: {
+    return read(endpoint, answer.payload, lambda rows: {
         text(row["symbol"]): (MarginType(text(row["marginType"])), integer(row["leverage"])) for row in rows})
 
 
@@ -249,38 +227,7 @@ async def price(exchange: Exchange, symbol: str) -> Decimal:
     """[1] The last price."""
     endpoint = "GET /fapi/v2/ticker/price"
     answer = await exchange.ask(endpoint, exchange.wire.futures_symbol_ticker, symbol=symbol)
-    return _read(endpoint, answer.payload, lambda told: amount(told["price"]))
-
-
-async def contracts(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
-    """[1, and 1 for each symbol] Filters and brackets of those of `symbols` that the host knows. Needs a key."""
-    known = await filters(exchange, symbols)
-    brackets = "GET /fapi/v1/leverageBracket"
-    for symbol, contract in known.items():
-        told = (await exchange.ask(brackets, exchange.wire.futures_leverage_bracket, symbol=symbol)).payload
-        rows = _read(brackets, told, lambda told: (told[0] if isinstance(told, list) else told)["brackets"])
-        known[symbol] = Contract(**{**vars(contract), "brackets": tuple(rows)})
-    return known
-
-
-async def filters(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
-    """[1] The same without the brackets, and without a key."""
-    endpoint = "GET /fapi/v1/exchangeInfo"
-    answer = await exchange.ask(endpoint, exchange.wire.futures_exchange_info)
-    return _read(endpoint, answer.payload, lambda told: {
-        row["symbol"]: _contract(row) for row in told["symbols"] if row["symbol"] in symbols})
-
-
-def _contract(row: Any) -> Contract:
-    filters = {each["filterType"]: each for each in row["filters"]}
-    size, at_market = filters["LOT_SIZE"], filters.get("MARKET_LOT_SIZE", filters["LOT_SIZE"])
-    # MARKET_LOT_SIZE may be finer; a quantity must lie on both
-    step = max(amount(size["stepSize"]), amount(at_market["stepSize"]))
-    return Contract(symbol=text(row["symbol"]), status=text(row["status"]),
-                    tick=amount(filters["PRICE_FILTER"]["tickSize"]), step=step,
-                    least=max(amount(size["minQty"]), amount(at_market["minQty"])),
-                    most=min(amount(size["maxQty"]), amount(at_market["maxQty"])),
-                    least_notional=amount(filters["MIN_NOTIONAL"]["notional"]))
+    return read(endpoint, answer.payload, lambda told: amount(told["price"]))
 
 
 async def may_withdraw(exchange: Exchange) -> bool | None:

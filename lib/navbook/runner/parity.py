@@ -13,7 +13,7 @@ from navbook import schemas
 from navbook.compute import parity
 from navbook.compute.brackets import BracketRules, Costs
 from navbook.errors import SettingsInvalid
-from navbook.exchange import client, orders_read
+from navbook.exchange import client, contracts
 from navbook.runner import backtesting, market_data
 from navbook.runner.market_data import MINUTE, Span
 from navbook.settings import Settings
@@ -83,7 +83,7 @@ async def compare(config: Settings, asked: Asked) -> Compared:
         if backtesting.asks_exchange(config):
             await market_data.fetch(config, exchange, span, now, lambda done, of: None)
             await market_data.fetch_funding(config, exchange, span, now)
-        known = await orders_read.filters(exchange, {plan.symbol})
+        known = await contracts.filters(exchange, {plan.symbol})
     if plan.symbol not in known:
         raise SettingsInvalid(f"The exchange knows no contract {plan.symbol}; correct [trade.{asked.name}].")
     candles = market_data.candles(config, span)

@@ -33,8 +33,9 @@ from navbook.store import tables
 from navbook.trader import keeping, plans
 from navbook.trader.commands import lock_of
 from navbook.trader.desk import at
-from navbook.trader.journal import PROFIT, STOP, Journal, Trade, place
+from navbook.trader.journal import Journal, place
 from navbook.trader.plans import Plan
+from navbook.trader.rows import PROFIT, STOP, Trade
 from navbook.types import Environment, ExitOrder
 
 EVERY = timedelta(seconds=5)

@@ -54,10 +54,7 @@ def _adopt(desk: Desk, plan: Plan, held: Held, theirs: list[Conditional]) -> Non
     levels = {ExitOrder.PROFIT: exact(profit), ExitOrder.STOP: exact(stop),
               **{order.kind: order.trigger for order in theirs if order.kind}}
     with desk.journal.together():
-        trade = desk.journal.begin(
-            desk.now, name=plan.name, symbol=plan.symbol, side=plan.side, parent=None, reopen=0, due=desk.now,
-            until=desk.now, amount_usdt=exact(float(rules.amount_usdt)), leverage=exact(float(rules.leverage)),
-            tp_usdt=exact(float(rules.tp_usdt)), sl_usdt=exact(float(rules.sl_usdt)), margin_type=rules.margin_type)
+        trade = desk.begin(plan, 0, desk.now, desk.now)
         desk.change(trade, state=TradeState.OPEN, quantity=held.quantity, entry_price=held.entry, entry_time=desk.now,
                     take_profit=levels[ExitOrder.PROFIT], stop_loss=levels[ExitOrder.STOP], note="taken over")
         for number, order in enumerate(theirs):

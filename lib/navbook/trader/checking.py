@@ -22,8 +22,8 @@ from navbook.compute.decisions import (
 from navbook.errors import ExchangeError, NavbookError
 from navbook.trader import entering, protecting, settling
 from navbook.trader.desk import Desk, NotNow, Seen
-from navbook.trader.journal import ENTRY, Trade
 from navbook.trader.plans import Plan
+from navbook.trader.rows import ENTRY, Trade
 
 MOST_STEPS = 12    # of one position in one check; every way through takes fewer
 

@@ -14,9 +14,11 @@ from navbook.compute.decisions import LiveExit
 from navbook.errors import NavbookError
 from navbook.exchange import orders_read
 from navbook.exchange.client import Exchange
-from navbook.exchange.orders_read import Conditional, Contract
-from navbook.trader.journal import PROFIT, STOP, Intended, Journal, Trade
+from navbook.exchange.contracts import Contract
+from navbook.exchange.orders_read import Conditional
+from navbook.trader.journal import Journal
 from navbook.trader.plans import Plan
+from navbook.trader.rows import PROFIT, STOP, Intended, Trade
 from navbook.types import ExitOrder, Side
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +57,7 @@ class Desk:
     account: str
     told: Callable[[str], None]
     contracts: dict[str, Contract] = field(default_factory=dict)
+    contracts_read_at: int = 0
     force: bool = False                                          # open although the stop lies beyond the liquidation
     now: int = 0
     began: float = field(default_factory=time.time)              # wall; an order sent before is of an earlier process
@@ -87,6 +90,14 @@ class Desk:
 
     def learn(self, client_id: str, status: str, **more: object) -> None:
         self.journal.learn(client_id, self.now, status=status, **more)
+
+    def begin(self, plan: Plan, reopen: int, due: int, until: int, parent: int | None = None) -> Trade:
+        """A trade that is to be entered between `due` and `until`."""
+        rules = plan.rules
+        return self.journal.begin(
+            self.now, name=plan.name, symbol=plan.symbol, side=plan.side, parent=parent, reopen=reopen, due=due,
+            until=until, amount_usdt=exact(float(rules.amount_usdt)), leverage=exact(float(rules.leverage)),
+            tp_usdt=exact(float(rules.tp_usdt)), sl_usdt=exact(float(rules.sl_usdt)), margin_type=rules.margin_type)
 
     def change(self, trade: Trade, **values: object) -> Trade:
         return self.journal.change(trade.id, self.now, **values)

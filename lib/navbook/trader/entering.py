@@ -12,11 +12,12 @@ from navbook.compute.brackets import BracketRules
 from navbook.compute.decisions import RETRY_MS, Enter, TradeState
 from navbook.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown, RequestRejected
 from navbook.exchange import orders, orders_read
-from navbook.exchange.orders_read import UNDER_WAY, Contract, Order
+from navbook.exchange.contracts import Contract
+from navbook.exchange.orders_read import UNDER_WAY, Order
 from navbook.trader import modes
 from navbook.trader.desk import Desk, NotNow, Seen, at, exact, shown
-from navbook.trader.journal import ABSENT, ENTRY, UNKNOWN, Intended, Trade
 from navbook.trader.plans import Plan
+from navbook.trader.rows import ABSENT, ENTRY, UNKNOWN, Intended, Trade
 from navbook.types import MarginType
 
 VISIBLE_MS = 5000       # the exchange shows an order at the latest so long after it took it
@@ -56,12 +57,7 @@ def _entering(desk: Desk, plan: Plan, intent: Enter) -> Trade:
     last = desk.journal.last(plan.name)
     if last is not None and last.state is TradeState.ENTERING:
         return last
-    rules, again = plan.rules, last is not None and intent.reopen > 0
-    return desk.journal.begin(
-        desk.now, name=plan.name, symbol=plan.symbol, side=plan.side, parent=last.id if again and last else None,
-        reopen=intent.reopen, due=intent.due, until=intent.until, amount_usdt=exact(float(rules.amount_usdt)),
-        leverage=exact(float(rules.leverage)), tp_usdt=exact(float(rules.tp_usdt)),
-        sl_usdt=exact(float(rules.sl_usdt)), margin_type=rules.margin_type)
+    return desk.begin(plan, intent.reopen, intent.due, intent.until, last.id if last and intent.reopen else None)
 
 
 async def postpone(desk: Desk, plan: Plan, intent: Enter, seen: Seen) -> None:

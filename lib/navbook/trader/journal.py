@@ -10,17 +10,15 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any
 
-from navbook.compute.decisions import LastTrade, TradeState
+from navbook.compute.decisions import TradeState
 from navbook.settings import Settings
-from navbook.types import ExitReason, MarginType, Side
+from navbook.trader.rows import INTENDED, Intended, Trade, made
 
 BUSY_S = 15.0
 SCHEMA = """
@@ -47,83 +45,6 @@ CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY, what TEXT NOT NULL, name TEXT NOT NULL,
     content TEXT NOT NULL, asked REAL NOT NULL, answer TEXT, failed INTEGER) STRICT;
 """
-ENTRY, STOP, PROFIT, CLOSE = "E", "S", "P", "C"    # parts of a trade that orders play
-INTENDED, UNKNOWN, ABSENT = "INTENDED", "UNKNOWN", "ABSENT"    # of an order that the exchange told no status of
-MADE = (Decimal, Side, MarginType, TradeState, ExitReason, bool)    # columns that are more than text and numbers
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trade:
-    """A row of `trades`: one opening and closing of a position. What is not known yet is None."""
-
-    id: int
-    name: str
-    symbol: str
-    side: Side
-    parent: int | None           # the trade that it reopened
-    reopen: int
-    amount_usdt: Decimal
-    leverage: Decimal
-    tp_usdt: Decimal
-    sl_usdt: Decimal
-    margin_type: MarginType
-    due: int
-    until: int
-    state: TradeState
-    retry_at: int
-    closing: ExitReason | None
-    is_last: bool
-    quantity: Decimal | None
-    entry_price: Decimal | None
-    entry_time: int | None
-    take_profit: Decimal | None
-    stop_loss: Decimal | None
-    exit_time: int | None
-    exit_price: Decimal | None
-    reason: ExitReason | None
-    fee: Decimal | None
-    funding: Decimal | None
-    pnl: Decimal | None
-    note: str | None
-    changed: int
-
-    def as_decided(self, *, is_sent: bool, stop_tries: int) -> LastTrade:
-        return LastTrade(state=self.state, reopen=self.reopen, due=self.due, until=self.until, retry_at=self.retry_at,
-                         is_sent=is_sent, take_profit=float(self.take_profit or 0),
-                         stop_loss=float(self.stop_loss or 0), closing=self.closing, stop_tries=stop_tries,
-                         closed_at=self.exit_time or 0, is_last=self.is_last)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intended:
-    """A row of `orders`. `sent` is the wall's time in seconds, the only one that passes where a clock stands."""
-
-    client_id: str
-    trade: int
-    part: str
-    attempt: int
-    symbol: str
-    side: Side
-    quantity: Decimal | None
-    trigger: Decimal | None
-    status: str
-    order_id: str | None
-    algo_id: str | None
-    created: int
-    changed: int
-    sent: float
-    note: str | None
-
-    @property
-    def is_open_ended(self) -> bool:
-        """Whether nobody knows yet what became of it."""
-        return self.status in (INTENDED, UNKNOWN)
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether the exchange took or refused it; the next order of its part needs another id."""
-        return self.status not in (INTENDED, UNKNOWN, ABSENT)
 
 
 def place(config: Settings, account: str) -> Path:
@@ -187,18 +108,18 @@ class Journal:
     def trades(self, name: str | None = None) -> list[Trade]:
         rows = (self._all("SELECT * FROM trades ORDER BY id") if name is None
                 else self._all("SELECT * FROM trades WHERE name = ? ORDER BY id", name))
-        return [_made(Trade, row) for row in rows]
+        return [made(Trade, row) for row in rows]
 
     def trade(self, number: int) -> Trade:
-        return _made(Trade, self._all("SELECT * FROM trades WHERE id = ?", number)[0])
+        return made(Trade, self._all("SELECT * FROM trades WHERE id = ?", number)[0])
 
     def last(self, name: str) -> Trade | None:
         rows = self._all("SELECT * FROM trades WHERE name = ? ORDER BY id DESC LIMIT 1", name)
-        return _made(Trade, rows[0]) if rows else None
+        return made(Trade, rows[0]) if rows else None
 
     def unfinished(self) -> list[Trade]:
         rows = self._all("SELECT * FROM trades WHERE state IN (?, ?) ORDER BY id", TradeState.ENTERING, TradeState.OPEN)
-        return [_made(Trade, row) for row in rows]
+        return [made(Trade, row) for row in rows]
 
     def begin(self, now: int, **values: Any) -> Trade:
         """A new trade that is about to be entered."""
@@ -214,11 +135,11 @@ class Journal:
     def orders(self, trade: int, part: str | None = None) -> list[Intended]:
         rows = (self._all("SELECT * FROM orders WHERE trade = ? ORDER BY created, attempt", trade) if part is None
                 else self._all("SELECT * FROM orders WHERE trade = ? AND part = ? ORDER BY attempt", trade, part))
-        return [_made(Intended, row) for row in rows]
+        return [made(Intended, row) for row in rows]
 
     def order(self, client_id: str) -> Intended | None:
         rows = self._all("SELECT * FROM orders WHERE client_id = ?", client_id)
-        return _made(Intended, rows[0]) if rows else None
+        return made(Intended, rows[0]) if rows else None
 
     def intend(self, now: int, client_id: str, **values: Any) -> Intended:
         """Write down an order that is about to be sent; the same one again replaces what it was."""
@@ -226,7 +147,7 @@ class Journal:
                "sent": time.time(), "stored": 0}
         columns = ", ".join(row)
         self._run(f"INSERT OR REPLACE INTO orders ({columns}) VALUES ({_marks(row)})", *row.values())    # noqa: S608
-        return _made(Intended, self._all("SELECT * FROM orders WHERE client_id = ?", client_id)[0])
+        return made(Intended, self._all("SELECT * FROM orders WHERE client_id = ?", client_id)[0])
 
     def learn(self, client_id: str, now: int, **values: Any) -> None:
         self._update("orders", "client_id", client_id, {**values, "changed": now, "stored": 0})
@@ -298,21 +219,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
     return str(value) if isinstance(value, str) else value
-
-
-def _made(kind: type[Row], row: sqlite3.Row) -> Row:
-    return kind(**{name: None if row[name] is None else make(row[name]) for name, make in _makers(kind)})    # type: ignore[arg-type]
-
-
-@cache
-def _makers(kind: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-    """How each column of a row becomes the value that its field is of."""
-    hints = get_type_hints(kind)
-    wanted = {each.name: {hints[each.name], *get_args(hints[each.name])} for each in fields(kind)}
-    return tuple((name, next((make for make in MADE if make in types), _as_it_is)) for name, types in wanted.items())
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-

@@ -17,7 +17,8 @@ from navbook.exchange import values
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
 from navbook.trader.desk import at
-from navbook.trader.journal import CLOSE, ENTRY, PROFIT, STOP, Journal, Trade
+from navbook.trader.journal import Journal
+from navbook.trader.rows import CLOSE, ENTRY, PROFIT, STOP, Trade
 
 PARTS = {ENTRY: "entry", STOP: "stop", PROFIT: "take profit", CLOSE: "close"}
 

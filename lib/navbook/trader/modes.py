@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from navbook.errors import OrdersForbidden, RequestRejected, SettingsInvalid
-from navbook.exchange import orders, orders_read
-from navbook.exchange.orders_read import Contract
+from navbook.exchange import contracts, orders, orders_read
+from navbook.exchange.contracts import Contract
 from navbook.trader.desk import Desk
 from navbook.trader.plans import Plan
 
 ALREADY = frozenset({-4046, -4059, -4171})
 IN_USE = frozenset({-4047, -4048, -4067, -4068, -4531, -4161})
 TRADING = "TRADING"
+A_DAY_MS = 86_400_000    # after which filters are read again
 
 
 async def prepare(desk: Desk, plans: Sequence[Plan]) -> None:
@@ -35,16 +36,18 @@ async def prepare(desk: Desk, plans: Sequence[Plan]) -> None:
 
 async def load_contracts(desk: Desk, symbols: set[str]) -> None:
     """Filters and brackets from the host that is traded on."""
-    desk.contracts |= await orders_read.contracts(desk.exchange, symbols)
-    desk.filters_are_stale = False
+    desk.contracts |= await contracts.read(desk.exchange, symbols)
+    desk.filters_are_stale, desk.contracts_read_at = False, desk.now
 
 
 async def contract(desk: Desk, plan: Plan) -> Contract:
-    """What the symbol allows; read anew where an order broke a filter. Raises `RequestRejected` when it is stopped."""
+    """What the symbol allows; read anew each day, and where an order broke a filter."""
     if desk.filters_are_stale:
         await load_contracts(desk, set(desk.contracts))
         desk.say(plan.name, "filters", "An order broke a filter of the exchange; ticks, steps and brackets were read "
                                        "again.", "warning")
+    elif desk.now - desk.contracts_read_at > A_DAY_MS:
+        await load_contracts(desk, set(desk.contracts))
     return desk.contracts[plan.symbol]
 
 

@@ -11,9 +11,10 @@ from navbook.exchange import client, orders, orders_read
 from navbook.settings import Settings
 from navbook.trader import adopting, checking, keeping, modes
 from navbook.trader.desk import Desk, shown
-from navbook.trader.journal import ENTRY, Journal, Trade, place
+from navbook.trader.journal import Journal, place
 from navbook.trader.loop import Told
 from navbook.trader.plans import Plan, of_account
+from navbook.trader.rows import ENTRY, Trade
 from navbook.types import ExitReason, Purpose
 
 WAIT_S = 5.0    # for a running trader to finish its step

@@ -9,7 +9,7 @@ from typing import Any
 
 from navbook.compute.brackets import RULE_NAMES, BracketRules
 from navbook.errors import BracketInvalid, SettingsInvalid
-from navbook.exchange.orders_read import Contract
+from navbook.exchange.contracts import Contract
 from navbook.settings import Settings
 from navbook.types import Side
 

@@ -7,8 +7,8 @@ from navbook.errors import OutcomeUnknown, RequestRejected
 from navbook.exchange import orders, orders_read
 from navbook.exchange.orders_read import Conditional
 from navbook.trader.desk import PARTS, Desk, NotNow, Seen, exact, shown
-from navbook.trader.journal import UNKNOWN, Trade
 from navbook.trader.plans import Plan
+from navbook.trader.rows import UNKNOWN, Trade
 from navbook.types import ExitOrder, ExitReason
 
 WORDS = {ExitOrder.STOP: "stop", ExitOrder.PROFIT: "take profit"}

@@ -14,9 +14,9 @@ from navbook.errors import ExchangeUnavailable, OutcomeUnknown, RequestRejected
 from navbook.exchange import orders, orders_read
 from navbook.trader import entering
 from navbook.trader.desk import PARTS, Desk, NotNow, Seen, at, shown
-from navbook.trader.journal import ABSENT, CLOSE, ENTRY, UNKNOWN, Trade
 from navbook.trader.plans import Plan
 from navbook.trader.protecting import REASONS
+from navbook.trader.rows import ABSENT, CLOSE, ENTRY, UNKNOWN, Trade
 from navbook.types import ExitReason
 
 MOST_UNSEEN = 3    # checks that wait for closing fills to be listed

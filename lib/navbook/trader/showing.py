@@ -14,8 +14,9 @@ from navbook.settings import Settings
 from navbook.trader import keeping, plans
 from navbook.trader.commands import lock_of
 from navbook.trader.desk import at, shown
-from navbook.trader.journal import Journal, Trade, place
+from navbook.trader.journal import Journal, place
 from navbook.trader.plans import Plan
+from navbook.trader.rows import Trade
 
 ORDER_COLUMNS = ("name", "part", "side", "symbol", "status", "trigger", "quantity", "client_id", "created")
 

@@ -10,8 +10,8 @@ from navbook.compute.decisions import TradeState
 from navbook.errors import SettingsInvalid, TradeRefused
 from navbook.trader import checking, protecting
 from navbook.trader.desk import Desk, Seen, exact, shown
-from navbook.trader.journal import Trade
 from navbook.trader.plans import Plan
+from navbook.trader.rows import Trade
 from navbook.types import ExitReason
 
 if TYPE_CHECKING:
@@ -55,12 +55,8 @@ async def open_position(desk: Desk, plan: Plan, *, force: bool = False) -> None:
     if last is not None and last.state in (TradeState.OPEN, TradeState.ENTERING):
         raise TradeRefused(f"{plan.name} is {last.state} already: {plan.symbol} {plan.side} holds one position at a "
                            f"time. Close it first: navbook trade close {plan.name}.")
-    rules = plan.rules
     desk.force = desk.force or force
-    desk.journal.begin(desk.now, name=plan.name, symbol=plan.symbol, side=plan.side, parent=None, reopen=0,
-                       due=desk.now, until=desk.now + rules.window_ms, amount_usdt=exact(float(rules.amount_usdt)),
-                       leverage=exact(float(rules.leverage)), tp_usdt=exact(float(rules.tp_usdt)),
-                       sl_usdt=exact(float(rules.sl_usdt)), margin_type=rules.margin_type)
+    desk.begin(plan, 0, desk.now, desk.now + plan.rules.window_ms)
 
 
 async def close_position(desk: Desk, plan: Plan) -> None:
