@@ -7,6 +7,8 @@ looks at any more falls silent and is culled.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +25,13 @@ OF_VOILA = ("body,.jp-Notebook,.jp-Cell,.jp-OutputArea,.jp-OutputArea-child,.jp-
             "{padding:0!important;margin:0!important;background:var(--bg)!important;overflow:visible!important}"
             ".widget-html,.widget-html-content,.jupyter-widgets{margin:0!important;overflow:visible!important;"
             "font:inherit!important;color:inherit!important;line-height:inherit!important}"
-            ".jp-OutputPrompt,.jp-InputPrompt{display:none!important}")
+            ".jp-OutputPrompt,.jp-InputPrompt,.jp-MarkdownCell{display:none!important}")
+
+
+def is_voila() -> bool:
+    """Whether this kernel was started by Voila, for a page that anybody may look at."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila") or any(
+        name.startswith("VOILA_") for name in os.environ)
 
 
 def page(make: Callable[[], Html], every: timedelta) -> ipywidgets.Widget:
@@ -65,7 +73,14 @@ def layout(rows: Sequence[tuple[Sequence[Html], Sequence[Html]]], css: str = "")
     """
     style = palette.css_variables() + f":root{{--font:{palette.FONT}}}" + "".join(
         (TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.css", css) if name)
+    style = style + OF_VOILA if is_voila() else _within(style)
     shown = (Html('<div class="full">{}</div>').format(join(main)) if not aside else
              Html('<div class="columns"><div>{}</div><div>{}</div></div>').format(join(main), join(aside))
              for main, aside in rows)
-    return Html("<style>{}</style><main class=\"page\">{}</main>").format(Html(style + OF_VOILA), join(shown))
+    return Html("<style>{}</style><main class=\"page\">{}</main>").format(Html(style), join(shown))
+
+
+def _within(style: str) -> str:
+    """The same for this page alone: in JupyterLab it stands among others."""
+    own = re.sub(r":root|(?<![\w.-])body(?=\{)|\.page(?=\{)", ":scope", style)
+    return f"@scope (main.page){{{own}}}"

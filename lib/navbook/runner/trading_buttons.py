@@ -19,6 +19,7 @@ from typing import Any
 import ipywidgets  # type: ignore[import-untyped]
 
 from navbook import vault
+from navbook.publish import live
 from navbook.publish.markup import Html
 from navbook.runner import trading_view
 from navbook.settings import Settings
@@ -33,15 +34,9 @@ STARTED: dict[str, subprocess.Popen[bytes]] = {}    # by account: kept, so that 
 WIDE, NARROW = ipywidgets.Layout(width="170px"), ipywidgets.Layout(width="110px")
 
 
-def is_voila() -> bool:
-    """Whether this kernel was started by Voila, for a page that anybody may look at."""
-    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila") or any(
-        name.startswith("VOILA_") for name in os.environ)
-
-
 def unlock(config: Settings) -> None:
     """Ask for the vault's secret, unseen, where keys are in the vault and nobody gave it yet; it is not stored."""
-    if not is_voila() and vault.kept(config) and not vault.is_open():
+    if not live.is_voila() and vault.kept(config) and not vault.is_open():
         os.environ[vault.SECRET] = getpass(f"{vault.SECRET}, to trade without a running trader (Enter: not now): ")
 
 
@@ -50,7 +45,7 @@ def panel(config: Settings, account: str = "") -> Any:
 
     account  whose positions; none: of every account that has some. Raises `SettingsInvalid`.
     """
-    if is_voila():
+    if live.is_voila():
         return NONE
     positions = [plan for plan in plans.plans(config) if account in ("", plan.account)]
     if not positions:
