@@ -136,16 +136,16 @@ def test_live_pages_show_the_positions_again_and_again_and_nothing_to_press(open
         page = browser.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.route("**/*", lambda route: route.continue_() if "127.0.0.1" in route.request.url else route.abort())
-        page.goto(f"{ours}/trading.ipynb", timeout=90_000)
-        page.get_by_text("One position open, protected.").wait_for(timeout=90_000)
+        page.goto(f"{ours}/trading.ipynb", timeout=180_000)
+        page.get_by_text("One position open, protected.").wait_for(timeout=180_000)
         before = page.locator(".figures").inner_text()
         now = float(opened.server._call("GET", "/fapi/v1/ticker/price?symbol=BTCUSDT", {})["price"])
         opened.prices(BTCUSDT=round(now * 1.001, 1))
         page.wait_for_function("before => document.querySelector('.figures').innerText !== before", arg=before, timeout=60_000)
         page.screenshot(path="/tmp/trading-live.png", full_page=True)
         assert page.locator("button:visible:not(.switch)").count() == 0
-        page.goto(f"{theirs}/trade.ipynb", timeout=90_000)
-        page.get_by_text("There are no buttons here").wait_for(timeout=90_000)
+        page.goto(f"{theirs}/trade.ipynb", timeout=180_000)
+        page.get_by_text("There are no buttons here").wait_for(timeout=180_000)
         assert page.locator("button:visible").count() == 0
         browser.close()
     assert errors == []

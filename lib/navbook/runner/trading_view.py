@@ -42,7 +42,7 @@ EVERY = timedelta(seconds=5)
 PAST, CANDLE = timedelta(hours=36), "15m"
 PARTS = {STOP: ExitOrder.STOP, PROFIT: ExitOrder.PROFIT}
 WAITS = ("NEW", "TRIGGERING")    # of a conditional order that still protects
-NO_KEY = "needs a key, which this page has none of"
+NO_KEY = "this page has no key"
 ORDER = {"name": pl.String(), "kind": pl.String(), "trigger": pl.Float64(), "mark": pl.Float64()}
 TABLES = ("orders", "fills", "positions")
 
