@@ -1,6 +1,6 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test lint bench clean
+.PHONY: help setup demo collect benchmark backtest publish all dashboards lab sandbox sql check test lint bench screenshots clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -64,6 +64,10 @@ lint: .venv/ready  ## ruff and mypy
 bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py
 	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
+	@$(BIN)/python tests/bench_pages.py
+
+screenshots: .venv/ready  ## The README's pictures, made anew from a demo (needs Chromium)
+	@$(BIN)/python tests/screenshots.py
 
 clean:  ## Remove .venv and caches; never facts, never runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

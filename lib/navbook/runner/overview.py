@@ -130,7 +130,8 @@ def _lines(folder: Path) -> Iterator[tuple[Any, ...]]:
         try:
             line = json.loads(text)
         except ValueError:
-            line = {"event": f"a torn line: {text[:80]}", "level": "warning", "time": f"{folder.name[:10]}T00:00:00+00:00"}
+            line = {"event": f"a torn line: {text[:80]}", "level": "warning",
+                    "time": f"{folder.name[:10]}T00:00:00+00:00"}
         seconds = line.get("seconds")
         yield (line.get("time"), str(line.get("level", "info")), str(line.get("category") or folder.parent.name),
                str(line.get("account") or _account(folder)), str(line.get("event", "")), folder.name,
