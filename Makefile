@@ -1,7 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql trade check backup restore \
-  test audit lint bench clean
+  test audit lint bench screenshots clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,12 +15,13 @@ setup: .venv/ready  ## Make .venv with everything pinned (uv if it is there, els
 	@python3.11 -m venv .venv || python3 -m venv .venv || { echo "make: python 3.11 with venv is needed (Debian: apt install python3-venv)."; exit 1; }
 	@echo "Installing the pinned packages into .venv ..."
 	@if command -v uv >/dev/null; then \
-	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
 	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
 	else \
 	  $(BIN)/python -m pip install -q --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install -q --no-deps -e .; \
 	fi
+	@$(BIN)/python -m compileall -q lib
 	@touch .venv/ready
 
 demo: .venv/ready  ## Three accounts, 90 days, dashboards: no key, no network
@@ -80,7 +81,10 @@ lint: .venv/ready  ## ruff and mypy
 bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py && $(BIN)/python tests/bench_runner.py
 	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
-	@$(BIN)/python tests/bench_trader.py
+	@$(BIN)/python tests/bench_pages.py && $(BIN)/python tests/bench_trader.py
+
+screenshots: .venv/ready  ## The README's pictures, made anew from a demo (needs Chromium)
+	@$(BIN)/python tests/screenshots.py
 
 clean:  ## Remove .venv and caches; never facts, never runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

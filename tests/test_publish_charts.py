@@ -230,3 +230,14 @@ def test_an_empty_history_says_that_it_is_empty():
     for draw in DRAWN:
         assert spec_of(draw(schemas.NAV_HISTORY.empty()))["usermeta"]["navbook"]["empty"] is True
     assert datetime(1970, 1, 1, tzinfo=UTC) == charts._ends_of_time(schemas.NAV_HISTORY.empty())[0]
+
+
+def test_thinning_keeps_every_peak_and_trough():
+    frame = history(*((1 / 60, "complete", 1000.0 + (500 if n == 7777 else -300 if n == 4242 else n % 7), 1000.0)
+                      for n in range(12_000)))
+    drawn = series.thinned(series.in_segments(frame, series.gaps(frame)))
+    assert drawn.height <= 1.1 * series.DRAWN
+    assert (drawn["nav"].max(), drawn["nav"].min()) == (frame["nav"].max(), frame["nav"].min())
+    quarter = drawn.filter(pl.col("time") > frame["time"][9000])["nav"]
+    assert (quarter.max(), quarter.min()) == (1006.0, 1000.0)
+    assert drawn["time"][-1] == frame["time"][-1]

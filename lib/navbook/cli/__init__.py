@@ -129,18 +129,11 @@ def sandbox(context: typer.Context) -> None:
 
 
 @app.command()
-def lab() -> None:
-    """JupyterLab in the notebooks folder."""
-    import subprocess
-
+def lab(config: Config = None) -> None:
+    """JupyterLab on the notebooks, with this navbook's kernel, settings and store."""
     from navbook import settings
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", str(settings.NOTEBOOKS)],
-                                     env=settings.without_secrets(_environ())))
-
-
-def _environ() -> dict[str, str]:
-    import os
-    return dict(os.environ)
+    from navbook.runner import commands
+    raise typer.Exit(commands.lab(settings.load(config)))
 
 
 def main(arguments: list[str] | None = None) -> Any:

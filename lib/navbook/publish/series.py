@@ -12,7 +12,7 @@ import polars as pl
 
 from navbook.types import COUNTED, Grade
 
-DRAWN = 1500    # points a chart draws of one line at most
+DRAWN = 1000    # points a chart draws of one line at most
 LATE = 1.75     # times the usual distance to the next snapshot: one that was missed makes it 2
 
 
@@ -126,14 +126,18 @@ def below_peak(index: str) -> pl.Expr:
 
 
 def thinned(rows: pl.DataFrame, keep_around: Iterable[datetime] = (), most: int = DRAWN) -> pl.DataFrame:
-    """About `most` of `rows`: evenly, with every segment's ends, the extremes and the rows around flows."""
+    """About `most` of `rows`: of each stretch the lowest and the highest of both values, so that no peak is lost,
+    every segment's ends, and the rows around flows."""
     if rows.height <= most:
         return rows
     numbered = rows.with_row_index("row")
+    stretch = pl.col("row").cast(pl.Int64) * max(1, most // 4) // rows.height
+    extremes = numbered.group_by(stretch.alias("stretch")).agg(
+        pl.col("row").get(place).alias(f"{name} {number}") for name in ("nav", "benchmark_value")
+        for number, place in enumerate((pl.col(name).arg_min(), pl.col(name).arg_max()))).drop("stretch")
     starts = numbered.filter(pl.col("segment").diff().fill_null(1) != 0)["row"].to_list()
-    kept = {*range(0, rows.height, -(-rows.height // most)), *starts, *(row - 1 for row in starts), rows.height - 1}
-    for name in ("nav", "benchmark_value"):
-        kept |= {rows[name].arg_min() or 0, rows[name].arg_max() or 0}
+    kept = {0, rows.height - 1, *starts, *(row - 1 for row in starts), *(
+        row for column in extremes.iter_columns() for row in column)}
     for time in keep_around:
         after = int(rows["time"].search_sorted(time))
         kept |= {after - 2, after - 1, after, after + 1}

@@ -108,7 +108,7 @@ def _in_process(config: Settings, name: str, account: str, parameters: dict[str,
         asyncio.run(collecting.collect(config, account))
     elif name == "benchmark":
         from navbook.runner import rebuild
-        rebuild.run(config, parameters["as_of"])
+        rebuild.run(config, parameters.get("as_of", "now"))
     elif name == "backtest":
         from navbook.runner import backtesting
         from navbook.runner.backtest_plan import Plan
@@ -205,3 +205,15 @@ def serve(config: Settings, host: str, port: int, told: Told) -> None:
     with tempfile.TemporaryDirectory(prefix="navbook-dashboards-") as aside:
         server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"),
                      kernels=kernels.variables(config, Path(aside)))
+
+
+def lab(config: Settings) -> int:
+    """JupyterLab until it ends; its notebooks see this store from whatever folder they lie in, and no key."""
+    import subprocess
+    import sys
+    import tempfile
+
+    from navbook.runner import kernels
+    with tempfile.TemporaryDirectory(prefix="navbook-lab-") as aside:
+        return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(settings.NOTEBOOKS)],
+                               env=kernels.variables(config, Path(aside)))

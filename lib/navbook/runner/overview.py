@@ -191,7 +191,7 @@ def _ages(config: Settings, about: Site) -> list[Age]:
                 late_after=1.25 * apart),
             Age(what="Minute candles", due="weekly", at=wall(_last(config, schemas.CANDLES, "open_time", *spot)),
                 late_after=8 * DAY),
-            *([Age(what="Funding rates", due="as backtests ask", at=wall(rates), late_after=30 * DAY)]
+            *([Age(what="Funding rates", due="on use", at=wall(rates), late_after=30 * DAY)]
               if (rates := _last(config, schemas.FUNDING_RATES)) else [])]
 
 
