@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 from navbook import schemas
 from navbook.publish import log, operations, operations_charts, render, theme
 from navbook.publish.operations import Age, Want
-from navbook.runner import overview
+from navbook.runner import logs, overview
 from test_publish_charts import spec_of
 from test_publish_frames import executed, stored, world, written
 from test_publish_render import HOSTILE, Outline
@@ -23,7 +24,7 @@ HOUR = timedelta(hours=1)
 def slots(*fates: tuple[str, str | None]) -> pl.DataFrame:
     """A slot an hour, the last one at NOW."""
     rows = [("collect", NOW - (len(fates) - 1 - n) * HOUR, fate, reason, None) for n, (fate, reason) in enumerate(fates)]
-    return pl.DataFrame(rows, schema=overview.SLOTS, orient="row")
+    return pl.DataFrame(rows, schema={name: dtype for name, dtype in schemas.SLOTS.columns.items() if name != "seen_at"}, orient="row")
 
 
 def runs(*rows: tuple[str, str, str | None]) -> pl.DataFrame:
@@ -134,17 +135,17 @@ def test_a56_counts_of_the_logs_filters_add_up():
     assert "<b class=\"negative\">one error</b> and <b class=\"warning\">one warning</b>" in str(log.verdict(LINES))
 
 
-def test_the_log_reads_the_lines_of_all_runs_torn_ones_too(tmp_path):
+def test_the_log_shows_the_lines_of_all_runs_newest_first(tmp_path):
     with stored(world(snapshots=2, gap=False)) as config:
-        folder = config.runs_folder / "collect" / "2026-06-10T140000Z_main_00000001"
-        folder.mkdir(parents=True)
-        (folder / "log.jsonl").write_text(json.dumps({"time": NOW.isoformat(), "level": "info", "event": "run ended",
-                                                      "seconds": 2}) + '\n{"time": "2026-0')
+        for account, failed in (("main", False), ("sub", True)):
+            with suppress(ValueError), logs.session(config, "collect", account):
+                if failed:
+                    raise ValueError("no answer")
         lines = overview.log(config)
-    assert lines["event"].to_list()[0] == "run ended"
-    assert lines["account"].to_list() == ["main", "main"]
-    assert lines["level"].to_list() == ["info", "warning"]
-    assert "a torn line" in lines["event"].to_list()[1]
+    assert lines.select("event", "account", "level").rows() == [
+        ("failed", "sub", "error"), ("started", "sub", "info"), ("ended", "main", "info"), ("started", "main", "info")]
+    assert lines["reason"].to_list() == ["no answer", None, None, None]
+    assert lines["seconds"].is_not_null().to_list() == [True, False, True, False]
 
 
 @pytest.mark.parametrize("name", ["index", "operations"])

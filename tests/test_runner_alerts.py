@@ -9,7 +9,6 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -231,20 +230,13 @@ def test_books_that_cannot_be_read_are_an_alert(config, webhook):
     assert webhook.titles == ["navbook critical: books unreadable", "navbook recovered: books unreadable"]
 
 
-def test_missed_slots_are_told_until_one_is_served(config, webhook):
-    def slots(*fates: str) -> pl.DataFrame:
-        return pl.DataFrame([{"job": "collect", "time": at(hour), "fate": fate, "reason": "the machine was off"}
-                             for hour, fate in enumerate(fates)])
-    for fates in (("ran",), ("ran", "skipped"), ("ran", "skipped", "skipped"), ("ran", "skipped", "skipped", "ran")):
-        watching.missed_slots(config, slots(*fates))
+def test_missed_slots_are_told_until_two_in_a_row_are_served(config, webhook):
+    for hour, fate in enumerate(("ran", "skipped", "skipped", "ran", "ran")):
+        tables.append(config.location, schemas.SLOTS, schemas.SLOTS.rows([
+            ("collect", at(hour), fate, None if fate == "ran" else "the machine was off", None, at(hour))]))
+        watching.look(config, "collect")
     assert webhook.titles == ["navbook warning: collect missed", "navbook recovered: collect missed"]
     assert "was skipped: the machine was off." in webhook.heard[0]["message"]
-
-
-def test_an_unprotected_position_is_critical_until_it_is_protected(config, webhook):
-    for sentence in ("BTCUSDT LONG has no stop: -2021.", "BTCUSDT LONG has no stop: -2021.", None):
-        alerts.unprotected_position(config, "btc_long", "BTCUSDT", "LONG", sentence)
-    assert webhook.titles == ["navbook critical: btc_long: BTCUSDT LONG unprotected", "navbook recovered: btc_long: BTCUSDT LONG unprotected"]
 
 
 # -- the command line -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from navbook.runner import alerts
 from test_sandbox_support import running
 from traders import FAST, PRICE, Floor
 
@@ -144,6 +145,16 @@ def test_the_symbol_changes_between_two_calls(floor, params):
                  back_to_normal, None, None)
     safe(floor)
     assert floor.told("Not opened:")
+
+
+def test_b18_trouble_is_an_alert_until_a_check_goes_well(floor):
+    seen = []
+    floor.checks(lambda: floor.fault(**EXIT, mode="unknown", count=99), None,
+                 lambda: (seen.append(alerts.opened(floor.config)), floor.heal()), None, None, None)
+    assert {alert.level for alert in seen[0].values()} == {"critical"}
+    assert all(cause.startswith(f"trader of {floor.account}") for cause in seen[0])
+    assert alerts.opened(floor.config) == {}
+    safe(floor)
 
 
 def test_b32_an_exit_that_outlives_its_position_is_cancelled(floor):

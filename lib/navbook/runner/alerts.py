@@ -71,15 +71,6 @@ def over(config: Settings, cause: str, sentence: str) -> None:
             del state[cause]    # else it is told with the next success
 
 
-def unprotected_position(config: Settings, strategy: str, symbol: str, side: str, sentence: str | None) -> None:
-    """A position without its stop on the exchange is told at once, critical; `sentence` None: it has one again."""
-    cause = f"{strategy}: {symbol} {side} unprotected"
-    if sentence is None:
-        over(config, cause, f"The {side} position in {symbol} has its exits again.")
-    else:
-        trouble(config, cause, sentence, Level.CRITICAL)
-
-
 def opened(config: Settings) -> dict[str, Alert]:
     """The causes that are open, by name."""
     return _read(_place(config))

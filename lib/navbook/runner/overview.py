@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,17 +16,15 @@ from navbook.publish import words
 from navbook.publish.index import Entry
 from navbook.publish.operations import Age, Want
 from navbook.publish.site import Site, strategy_page
-from navbook.runner import check, views
+from navbook.runner import check, log_files, views
 from navbook.runner.finding import Finding, State
 from navbook.settings import Settings
 from navbook.store import tables
 
-SLOTS = {"job": pl.String(), "time": schemas.TIME, "fate": pl.String(), "reason": pl.String(), "run": pl.String()}
 LOG = {"time": schemas.TIME, "level": pl.String(), "category": pl.String(), "account": pl.String(),
        "event": pl.String(), "run": pl.String(), "reason": pl.String(), "seconds": pl.Float64()}
 LIVE = {"trading": "positions, orders and what happens next", "log": "every line of every run, with filters"}
 LINES = 5000                   # of the log that a page holds
-RUN_LOGS = 400                 # newest run folders whose lines are looked at
 RECENT = timedelta(days=120)   # of reconciliations
 DAY = timedelta(days=1)
 
@@ -64,11 +62,8 @@ def operations(config: Settings) -> Operations:
 
 
 def slots(config: Settings) -> pl.DataFrame:
-    """The fates of collect's slots; none before a store has a ledger."""
-    schema = schemas.FACTS.get("slots")
-    if schema is None:
-        return pl.DataFrame(schema=SLOTS)
-    return tables.read(config.location, schema, pl.col("job") == "collect")
+    """SLOTS of collect; none where it has no cron expression."""
+    return tables.read(config.location, schemas.SLOTS, pl.col("job") == "collect")
 
 
 def entries(config: Settings, about: Site) -> list[Entry]:
@@ -106,41 +101,24 @@ def _last_ok(runs: pl.DataFrame, job: str) -> datetime | None:
 
 def next_run(config: Settings, now: datetime) -> datetime | None:
     """When the settings let the next job begin."""
-    from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
-    due = [CronTrigger.from_crontab(job.cron, timezone="UTC").get_next_fire_time(None, now)
-           for job in config.jobs.values() if job.cron]
+    due = (job.when.get_next_fire_time(None, now) for job in config.jobs.values() if job.when)
     return min((time for time in due if time), default=None)
 
 
 def log(config: Settings) -> pl.DataFrame:
     """[time, level, category, account, event, run, reason, seconds]: the newest lines of all runs, newest first."""
-    rows = [row for folder in _newest_folders(config) for row in _lines(folder)]
-    frame = pl.DataFrame(rows, schema={**LOG, "time": pl.String()}, orient="row")
+    newest = deque(log_files.rows(config, log_files.wanted()), LINES)
+    frame = pl.DataFrame([_line(row) for row in newest], schema={**LOG, "time": pl.String()}, orient="row")
     times = pl.col("time").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    return frame.with_columns(time=times).drop_nulls("time").sort("time", descending=True).head(LINES)
+    return frame.with_columns(time=times).drop_nulls("time").sort("time", descending=True)
 
 
-def _newest_folders(config: Settings) -> list[Path]:
-    folders = [file.parent for file in config.runs_folder.glob("*/*/log.jsonl")]
-    return sorted(folders, key=lambda folder: folder.name, reverse=True)[:RUN_LOGS]
-
-
-def _lines(folder: Path) -> Iterator[tuple[Any, ...]]:
-    """The lines of a run's log; one that was torn says so."""
-    for text in (folder / "log.jsonl").read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = {"event": f"a torn line: {text[:80]}", "level": "warning",
-                    "time": f"{folder.name[:10]}T00:00:00+00:00"}
-        seconds = line.get("seconds")
-        yield (line.get("time"), str(line.get("level", "info")), str(line.get("category") or folder.parent.name),
-               str(line.get("account") or _account(folder)), str(line.get("event", "")), folder.name,
-               line.get("reason"), float(seconds) if isinstance(seconds, int | float) else None)
-
-
-def _account(folder: Path) -> str:
-    return folder.name.split("_", 1)[-1].rsplit("_", 1)[0]
+def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A row of the log; lines of libraries are silent on much."""
+    seconds, reason = row.get("seconds"), row.get("reason")
+    return (str(row.get("time")), str(row.get("level", "info")), str(row.get("category") or ""),
+            str(row.get("account") or "all"), str(row["event"]), str(row.get("run") or ""),
+            None if reason is None else str(reason), float(seconds) if isinstance(seconds, int | float) else None)
 
 
 def _wants(findings: dict[str, Finding], runs: pl.DataFrame) -> list[Want]:

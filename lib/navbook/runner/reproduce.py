@@ -125,7 +125,8 @@ def _backtest(config: Settings, record: Record, told: Told) -> list[str]:
                   for schema in backtesting.TABLES}
         about = stored[schemas.BACKTESTS.name].row(0, named=True)
         span = Span(plan.market, plan.symbol, about["from_time"], about["to_time"])
-        again = backtesting.answers(plan, span, backtesting.study(config, plan, span))
+        plan, filters_seen_at = backtesting.stepped(config, plan, span)
+        again = backtesting.answers(plan, span, backtesting.study(config, plan, span), filters_seen_at)
     found = {name: verify.differences(schemas.DERIVED[name], frame, again[name]) for name, frame in stored.items()}
     differs = [f"{name}: {difference.rows:,} rows, first {difference.first}"
                for name, difference in found.items() if difference]

@@ -15,7 +15,7 @@ from navbook.runner import alerts
 from navbook.runner.alerts import Level
 from navbook.settings import Settings
 from navbook.store import tables
-from navbook.types import Grade
+from navbook.types import Fate, Grade
 
 WEEK = timedelta(days=7)
 UNREADABLE = "books unreadable"    # the cause
@@ -27,6 +27,7 @@ def look(config: Settings, job: str) -> None:
     try:
         if job in checks:
             checks[job](config)
+        missed_slots(config, job)
     except NavbookError as problem:
         alerts.trouble(config, UNREADABLE, str(problem), Level.CRITICAL)
     else:
@@ -60,18 +61,17 @@ def nav_differences(config: Settings) -> None:
             alerts.over(config, cause, said)
 
 
-def missed_slots(config: Settings, slots: pl.DataFrame) -> None:
-    """An alert for each job whose newest slot was not served.
-
-    slots  [job, time, fate, reason]; fate is ran, caught_up, skipped or failed
-    """
-    for row in _newest(slots, "job"):
-        cause, at = f"{row['job']} missed", f"{row['time']:%Y-%m-%d %H:%M} UTC"
-        if row["fate"] in ("skipped", "failed"):
-            said = row["reason"] or "no reason known"
-            alerts.trouble(config, cause, f"{row['job']} of {at} was {row['fate']}: {said}.")
-        else:
-            alerts.over(config, cause, f"{row['job']} runs again: its slot of {at} was served.")
+def missed_slots(config: Settings, job: str) -> None:
+    """An alert when the newest slot of `job`, or the one before it, was not served; its next one ends it."""
+    newest = tables.read(config.location, schemas.SLOTS, pl.col("job") == job).sort("time").tail(2)
+    missed = newest.filter(pl.col("fate").is_in([Fate.SKIPPED, Fate.FAILED]))
+    cause = f"{job} missed"
+    if missed.height:
+        row = missed.row(-1, named=True)
+        alerts.trouble(config, cause, f"{job} of {row['time']:%Y-%m-%d %H:%M} UTC was {row['fate']}: "
+                                      f"{row['reason'] or 'no reason known'}.")
+    else:
+        alerts.over(config, cause, f"{job} runs again.")
 
 
 def digest(config: Settings, now: datetime) -> str:

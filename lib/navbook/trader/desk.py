@@ -64,6 +64,7 @@ class Desk:
     stop_tries: Counter[int] = field(default_factory=Counter)    # refused in a row, by trade
     filters_are_stale: bool = False
     troubles: int = 0                                            # warnings and alerts since the check began
+    alerts: dict[str, str] = field(default_factory=dict)         # by position ("": all), not yet sent to anybody
 
     @property
     def time(self) -> datetime:
@@ -72,6 +73,8 @@ class Desk:
     def say(self, name: str, kind: str, said: str, level: str = "info") -> None:
         """One sentence for the log. An alert is something that a person should look at."""
         self.troubles += level != "info"
+        if level == "alert":
+            self.alerts[name] = said
         self.journal.say(self.now, level, name, kind, said)
         self.told(f"{self.time:%Y-%m-%d %H:%M:%S}  {name or self.account}  {'! ' * (level == 'alert')}{said}")
 

@@ -12,6 +12,7 @@ from navbook.compute.brackets import MINUTE
 from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError, ExchangeUnavailable, NavbookError, SettingsInvalid
 from navbook.exchange import client, orders_read
+from navbook.runner import alerts
 from navbook.runner.sandbox import Sandbox
 from navbook.settings import Settings
 from navbook.trader import adopting, checking, keeping, modes, plans, wishes
@@ -42,9 +43,27 @@ class Trader:
         """One check at `now`; False when something is left to do. Raises `ExchangeError`."""
         well = await checking.check(self.desk, self.plans, now)
         self._beat(now, "" if well else "the last check left something to do")
+        await self._alert(well=well)
         if time.monotonic() - self._stored_at > STORE_EVERY_S:
             self.store()
         return well
+
+    async def _alert(self, *, well: bool) -> None:
+        """Send what a person should look at, after the check: a slow messenger must not keep a stop waiting.
+
+        A check that went well ends the alerts of those before.
+        """
+        cause, found = f"trader of {self.desk.account}", dict(self.desk.alerts)
+        self.desk.alerts.clear()
+        try:
+            for name, said in found.items():
+                await asyncio.to_thread(alerts.trouble, self.config, f"{cause}: {name}" if name else cause, said,
+                                        alerts.Level.CRITICAL)
+            for opened in [each for each in alerts.opened(self.config) if each.startswith(cause)] if well else ():
+                if opened.removeprefix(cause).removeprefix(": ") not in found:
+                    await asyncio.to_thread(alerts.over, self.config, opened, "A check went well again.")
+        except NavbookError as problem:
+            self.desk.say("", "alert", f"An alert could not be sent: {problem}", "warning")
 
     def _beat(self, now: int, trouble: str) -> None:
         """What `status` shows; not with every quiet check, for each is a write to the disk."""
@@ -74,10 +93,12 @@ class Trader:
                 pause = min(pause, max(due - self.desk.now, 1) / 1000)
             except ExchangeError as problem:
                 pause = self._failed(str(problem), problem)
+                await self._alert(well=False)
             except NavbookError:
                 raise
             except Exception as problem:    # the loop outlives its own faults, and says so
                 pause = self._failed(f"The check failed: {type(problem).__name__}: {problem}", problem)
+                await self._alert(well=False)
             await self._sleep(pause)
 
     def _failed(self, said: str, problem: Exception) -> float:
