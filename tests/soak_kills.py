@@ -120,9 +120,9 @@ def troubles(config: Settings, before: dict[str, pl.DataFrame]) -> tuple[list[st
 
 def free_soon(config: Settings, job: str) -> bool:
     until = time.monotonic() + 5
-    while not locks.is_free(config, job) and time.monotonic() < until:
+    while locks.holder(config, job) and time.monotonic() < until:
         time.sleep(0.02)
-    return locks.is_free(config, job)
+    return locks.holder(config, job) is None
 
 
 def at_the_end(config: Settings) -> list[str]:

@@ -159,7 +159,7 @@ def test_a_run_that_is_told_to_end_leaves_a_record(config, fake):
     with pytest.raises(KeyboardInterrupt):
         running.run(config, "weekly", {}, print)
     assert (record_of(config).status, record_of(config).reason) == ("failed", "it was stopped.")
-    assert locks.is_free(config, "weekly")
+    assert locks.holder(config, "weekly") is None
 
 
 def killed(config, job: str = "weekly", *, wrote: bool = True) -> Path:
@@ -272,7 +272,7 @@ def test_a73_the_record_names_the_cell_and_the_reason(ran_for_real, job, cell, r
     record = record_of(ran_for_real, job)
     assert (record.status, record.reason) == ("failed", reason)
     assert record.failing_cell == cell or (job == "long" and record.failing_cell is None)    # a slow start took it all
-    assert locks.is_free(ran_for_real, job)
+    assert locks.holder(ran_for_real, job) is None
 
 
 @pytest.mark.parametrize(("job", "first", "then"), [("dies", "os.kill", "y = x"), ("fails", "ValueError", "shown before")])

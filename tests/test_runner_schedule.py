@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ class Foreground:
             time.sleep(0.1)
         return said
 
+    def does(self, what: Callable[[], object]) -> None:
+        until = time.monotonic() + SECONDS
+        while not what():
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.1)
+
     def ends(self) -> str:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(SECONDS) == 0, self.log.read_text()
@@ -67,18 +74,17 @@ JOB = '[jobs.weekly]\nnotebook = "weekly.ipynb"\nretries = 0\ncron = "{cron}"\n[
 
 def test_a62_a73_first_run_at_once_new_times_without_restart_and_a_graceful_end(tmp_path, started):
     """One schedule, as a user has it: it starts what never ran, takes up a change, and lets the run in hand finish."""
-    notebook(tmp_path / "weekly.ipynb", "week: int = 1", "import time; time.sleep(6)")
+    notebook(tmp_path / "weekly.ipynb", "week: int = 1", "import time; time.sleep(12)")
     file = tmp_path / "navbook.toml"
     file.write_text(JOB.format(cron="0 0 1 1 *"))
     schedule = started("--grace", "60")
     schedule.says(r"weekly: 0 0 1 1 \* \(UTC\), next now\.")
+    config = settings.load(file)
+    schedule.does(lambda: list(config.runs_folder.glob("weekly/*/run.json")))
     file.write_text(JOB.format(cron="0 0 1 13 *"))    # no such month: as while somebody types
     schedule.says("jobs.weekly: .*no cron expression.* The jobs stay as they were")
     file.write_text(JOB.format(cron="30 12 * * *"))
     schedule.says(r"weekly: 30 12 \* \* \* \(UTC\), next \d{4}-\d\d-\d\d 12:30 UTC\.")
-    config = settings.load(file)
-    while not list(config.runs_folder.glob("weekly/*/run.json")):
-        time.sleep(0.1)
     second = subprocess.run([NAVBOOK, "schedule"], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True,
                             check=False)
     assert second.returncode == 75
@@ -87,8 +93,8 @@ def test_a62_a73_first_run_at_once_new_times_without_restart_and_a_graceful_end(
     assert "Ending: weekly may finish within 60 s." in said
     assert "weekly: done. Run: " in said
     assert ledger.runs(config)["status"].to_list() == ["ok"]
-    assert locks.is_free(config, "weekly")
-    assert locks.is_free(config, "schedule")
+    assert locks.holder(config, "weekly") is None
+    assert locks.holder(config, "schedule") is None
 
 
 def test_a73_a_run_that_outlasts_the_grace_is_ended_and_says_so(tmp_path, started):
@@ -96,15 +102,12 @@ def test_a73_a_run_that_outlasts_the_grace_is_ended_and_says_so(tmp_path, starte
     (tmp_path / "navbook.toml").write_text(JOB.format(cron="0 0 1 1 *"))
     schedule = started("--grace", "0")
     config = settings.load(tmp_path / "navbook.toml")
-    until = time.monotonic() + SECONDS
-    while not list(config.runs_folder.glob("weekly/*/config.json")):
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    schedule.does(lambda: list(config.runs_folder.glob("weekly/*/config.json")))
     time.sleep(1)
     schedule.ends()
     shown = ledger.runs(config).row(0, named=True)
     assert (shown["status"], shown["reason"]) == ("failed", "it was stopped.")
-    assert locks.is_free(config, "weekly")
+    assert locks.holder(config, "weekly") is None
 
 
 def test_without_any_time_there_is_nothing_to_wait_for(tmp_path):

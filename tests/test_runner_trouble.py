@@ -68,7 +68,7 @@ def test_a_disk_that_is_full_before_a_run(disk, config, fake):  # noqa: F811
     ballast = fill(disk)
     with pytest.raises((FolderUnusable, StoreUnusable), match=r"cannot be written: .*No space left.* has room"):
         running.run(config, "weekly", {}, print)
-    assert locks.is_free(config, "weekly")
+    assert locks.holder(config, "weekly") is None
     ballast.unlink()
     running.run(config, "weekly", {}, print)
     assert ledger.runs(config).filter(status="ok").height == 2

@@ -26,9 +26,13 @@ LATE = 2.5     # times the usual distance between two snapshots
 COLLECT = "Run navbook collect."
 
 
-def findings(config: Settings, now: datetime | None = None) -> dict[str, Finding]:
-    """What each of CHECKS found, by its name. One that cannot read its table has found that out."""
-    return {check.__name__: _found(check, config, now or datetime.now(UTC)) for check in CHECKS}
+def findings(config: Settings, now: datetime | None = None, *, offline: bool = False) -> dict[str, Finding]:
+    """What each of CHECKS found, by its name. One that cannot read its table has found that out.
+
+    offline  without those that ask the exchange: for pages, which have no key
+    """
+    return {check.__name__: _found(check, config, now or datetime.now(UTC)) for check in CHECKS
+            if not (offline and check in ASKING)}
 
 
 def text(name: str, finding: Finding) -> str:
@@ -145,6 +149,7 @@ Check = Callable[[Settings, datetime], Finding]
 CHECKS: tuple[Check, ...] = (
     machine.environment, machine.versions, machine.exchange, machine.keys, store, snapshots, answers, grades, flows,
     quarantine, reconciliation, machine.runs, machine.alerting, machine.locks, machine.disk, machine.backup)
+ASKING = (machine.exchange, machine.keys)
 
 
 def _found(check: Check, config: Settings, now: datetime) -> Finding:

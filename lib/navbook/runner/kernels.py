@@ -87,6 +87,7 @@ def execute(manager: KernelManager, notebook: Path, result: Path, given: Mapping
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("traitlets").handlers = [logging.NullHandler()]    # nbclient's; our sentence says it
+    logging.getLogger("IPKernelApp").addFilter(_is_told)                 # where one notebook executes others
     given = parameters.checked(notebook, given)
     late = threading.Event()
     try:
@@ -131,6 +132,11 @@ def _last_begun(result: Path) -> int | None:
     cells = json.loads(result.read_text(encoding="utf-8"))["cells"]
     return max((number for number, cell in enumerate(cells)
                 if cell["metadata"].get("papermill", {}).get("start_time")), default=None)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Not that papermill leaves its client's sockets to the garbage collector, which cannot close them in a loop."""
+    return "destroy zmq context" not in record.getMessage()
 
 
 def forget(manager: KernelManager) -> None:

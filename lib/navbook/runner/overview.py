@@ -49,7 +49,7 @@ def operations(config: Settings) -> Operations:
     """As the store and the runs' folders have it now."""
     about = views.site(config)
     runs = tables.read(config.location, schemas.RUNS)
-    findings = check.findings(config)
+    findings = check.findings(config, offline=True)
     newest = about.standings["time"].max()
     since = newest - RECENT if isinstance(newest, datetime) else datetime.now(UTC)
     return Operations(
