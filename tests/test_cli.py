@@ -209,7 +209,9 @@ def test_the_run_folder_is_complete(local, tmp_path):
     assert record["status"] == "ok"
     assert record["parameters"] == {"account": "all"}
     assert record["tables_written"]["snapshots"] == 0
-    assert [json.loads(line)["event"] for line in (folder / "log.jsonl").read_text().splitlines()] == ["run ended"]
+    events = [json.loads(line)["event"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert (events[0], events[-1]) == ("started", "ended")
+    assert "account read" in events
     runs = navbook("sql", "select job, status from runs", "--format", "csv", folder=tmp_path).stdout
     assert runs == "job,status\ncollect,ok\n"
 
