@@ -69,7 +69,7 @@ def test_a_page_is_one_small_file_that_asks_for_nothing(portfolio):
     outline = Outline(portfolio)
     asked = [(tag, name, value) for tag, attributes in outline.tags for name, value in attributes.items()
              if name in ("src", "href", "srcset", "data", "action", "poster") and value
-             and not value.startswith(("data:", "portfolio-", "index.html", "operations.html", "#how"))]
+             and not value.startswith(("data:", "portfolio-", "index.html", "operations.html", "trading.html", "#how"))]
     assert asked == []
     assert "@import" not in portfolio
     assert "url(" not in re.sub(r"<script>.*?</script>", "", portfolio, flags=re.S)

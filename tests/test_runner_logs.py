@@ -239,7 +239,7 @@ def test_a_run_keeps_its_log_and_no_key_in_its_notebook(tmp_path, monkeypatch):
     config = configured(tmp_path)
     monkeypatch.setenv("NAVBOOK_MAIN_API_KEY", KEY)
     monkeypatch.setenv("NAVBOOK_MAIN_API_SECRET", SECRET)
-    def broken(manager, notebook, result, parameters):
+    def broken(manager, notebook, result, *given):
         cell = {"cell_type": "code", "source": "x", "metadata": {}, "execution_count": 1, "id": "a",
                 "outputs": [{"output_type": "error", "ename": "E", "evalue": KEY, "traceback": [f"key {KEY}"]}]}
         result.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), encoding="utf-8")
@@ -255,7 +255,7 @@ def test_a_run_keeps_its_log_and_no_key_in_its_notebook(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("output", "blocked"), [(f"key {KEY}", True), ("?timestamp=1&signature=" + "ab" * 32, True), ("ab" * 32, False)])
 def test_n12_a_page_with_a_key_in_an_output_is_not_published(tmp_path, monkeypatch, output, blocked):
     config = configured(tmp_path)
-    def executed(manager, notebook, result, parameters):
+    def executed(manager, notebook, result, *given):
         cell = {"cell_type": "code", "source": "x", "metadata": {}, "execution_count": 1, "id": "a",
                 "outputs": [{"output_type": "display_data", "metadata": {}, "data": {"text/plain": output, "image/png": "Ab1" * 21 + "Z"}}]}
         result.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), encoding="utf-8")
@@ -264,7 +264,7 @@ def test_n12_a_page_with_a_key_in_an_output_is_not_published(tmp_path, monkeypat
     page = pages.published_folder(config) / "index.html"
     if blocked:
         with pytest.raises(jobs.JobFailed, match="the page index was not published: an output of it holds what looks like a key"):
-            pages._page(config, None, "index", "index", {}, tmp_path)
+            pages._written(config, None, pages.Page("index", "index"), None, tmp_path)
     else:
-        pages._page(config, None, "index", "index", {}, tmp_path)
+        pages._written(config, None, pages.Page("index", "index"), None, tmp_path)
     assert page.exists() is not blocked

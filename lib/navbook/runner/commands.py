@@ -22,7 +22,7 @@ from navbook.store import tables
 Told = Callable[[str], None]
 
 
-def job(config: Settings, name: str, account: str, told: Told, *, in_process: bool = False,
+def job(config: Settings, name: str, account: str, told: Told, /, *, in_process: bool = False,
         **parameters: Any) -> None:
     """Run one of the jobs and say where its result is. Raises `Locked`, `JobFailed` and what the job raises."""
     with ready_for(config, config.job(name), account, parameters, told) as ready:

@@ -27,7 +27,7 @@ AHEAD = {"collect": "navbook.runner.collecting", "benchmark": "navbook.runner.re
          "publish": "navbook.runner.pages"}    # what each notebook imports
 
 
-def run(config: Settings, job: str, account: str = "all", *, slot: datetime | None = None,
+def run(config: Settings, job: str, /, account: str = "all", *, slot: datetime | None = None,
         timeout_minutes: float | None = None, **given: Any) -> Path:
     """Execute the notebook of `job` with the parameters `given`; return the run's folder.
 
