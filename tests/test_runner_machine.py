@@ -122,7 +122,7 @@ def test_a55_a_killed_exchange_is_red(tmp_path, monkeypatch):
     ({"ipRestrict": True}, State.OK, ""),
     ({}, State.WARN, "The key works from any address; bind it to this machine's."),
     ({"ipRestrict": True, "enableFutures": True}, State.WARN, "The key can trade (enableFutures)"),
-    ({"ipRestrict": True, "enableWithdrawals": True}, State.FAIL, "The key can withdraw; make one that can only read."),
+    ({"ipRestrict": True, "enableWithdrawals": True}, State.FAIL, "The key can withdraw, which navbook refuses; make one on Binance without that right."),
     ({"enableReading": False}, State.FAIL, "may not read"),
 ])
 def test_a79_n12_a_key_that_may_do_more_than_read_is_told(tmp_path, monkeypatch, rights, state, told):
