@@ -75,7 +75,7 @@ def rows(folder: Path, query: str) -> list[dict[str, object]]:
     return catalog.connect(location(folder)).sql(query).pl().to_dicts()
 
 
-BENCHMARKED = [name for name in schemas.DERIVED if not name.startswith("backtest")]    # by navbook benchmark
+BENCHMARKED = [name for name in schemas.DERIVED if not name.startswith(("backtest", "parity"))]    # by navbook benchmark
 
 
 def hashes(folder: Path) -> dict[str, str | None]:
