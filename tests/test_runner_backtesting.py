@@ -248,8 +248,12 @@ def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing(tmp_path, monkeypatch):
     """Inside of asyncio.run the first one would wait for the end of the work."""
     monkeypatch.setattr(backtesting._Telling, "__call__", lambda self, work, part: signal.raise_signal(signal.SIGINT))
     config = recorded(tmp_path, 0.5)
-    with pytest.raises(KeyboardInterrupt):
-        backtesting.run(config, Plan(since="2026-03-02"))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)    # as in a process of its own
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            backtesting.run(config, Plan(since="2026-03-02"))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert table(config, "backtests").is_empty()
 
 

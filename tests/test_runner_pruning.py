@@ -97,7 +97,7 @@ def test_an_upgrade_of_what_is_new_already_changes_nothing(config):
     said = told(upgrading.upgrade, config)
     assert said[0].startswith("Copied the store as it was to ")
     assert said[0].endswith("_before-upgrade.")
-    assert said[1:] == [f"Upgraded to navbook {upgrading.jobs.code_version()}: every figure is what it was."]
+    assert said[1:] == [f"Upgraded to navbook {upgrading.records.code_version()}: every figure is what it was."]
 
 
 def test_an_upgrade_migrates_the_version_and_tells_each_figure_with_its_reason(config, monkeypatch):

@@ -131,6 +131,7 @@ def test_live_pages_show_the_positions_again_and_again_and_nothing_to_press(open
     for notebook, folder in (("dashboards/trading", published), ("trade", elsewhere)):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / "notebooks" / f"{notebook}.ipynb", folder)
+    (published / "index.html").touch()
     with sync_playwright() as play, dashboards(config) as ours, voila(elsewhere, config) as theirs:
         browser = play.chromium.launch(executable_path=str(CHROMIUM))
         page = browser.new_page()
@@ -142,7 +143,6 @@ def test_live_pages_show_the_positions_again_and_again_and_nothing_to_press(open
         now = float(opened.server._call("GET", "/fapi/v1/ticker/price?symbol=BTCUSDT", {})["price"])
         opened.prices(BTCUSDT=round(now * 1.001, 1))
         page.wait_for_function("before => document.querySelector('.figures').innerText !== before", arg=before, timeout=60_000)
-        page.screenshot(path="/tmp/trading-live.png", full_page=True)
         assert page.locator("button:visible:not(.switch)").count() == 0
         page.goto(f"{theirs}/trade.ipynb", timeout=180_000)
         page.get_by_text("There are no buttons here").wait_for(timeout=180_000)
