@@ -154,15 +154,18 @@ class _LaidOut:
 
     def __init__(self, column: pl.Series) -> None:
         self.name = f"{column.name} {column.dtype}\n".encode()
-        self.nulls = column.is_null().to_numpy()
+        whole = column.null_count() == 0
+        self.nulls = np.zeros(len(column), bool) if whole else column.is_null().to_numpy()
         self.lengths: NDArray[np.uint32] | None = None
         if column.dtype == pl.String:
-            texts = column.fill_null("")
-            self.lengths = texts.str.len_bytes().to_numpy()
-            self.content = memoryview((texts.str.join("").item() or "").encode())
-            self.offsets = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
+            texts = column if whole else column.fill_null("")
+            _, offsets, content = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
+            self.content = memoryview(content or b"")
+            self.offsets = np.frombuffer(offsets or bytes(8), np.int64)[:len(column) + 1]
+            self.lengths = np.diff(self.offsets).astype(np.uint32)
         else:
-            values = np.ascontiguousarray(column.to_physical().fill_null(0).to_numpy())
+            numbers = column.to_physical()
+            values = np.ascontiguousarray((numbers if whole else numbers.fill_null(0)).to_numpy())
             self.content = memoryview(values.view(np.uint8).data)
             self.offsets = np.arange(len(column) + 1) * values.itemsize
 
