@@ -69,7 +69,7 @@ backup: .venv/ready  ## A verified copy of the store, while others may write
 restore: .venv/ready  ## Bring a backup to a new folder: make restore FROM=latest TO=folder
 	@$(BIN)/navbook restore "$(or $(FROM),latest)" "$(or $(TO),$(error name a new folder: make restore TO=folder))"
 
-test: .venv/ready  ## All tests; offline, a few minutes
+test: .venv/ready  ## All tests; offline, about ten minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
