@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from commands import CHECKOUT
@@ -362,10 +362,18 @@ def test_an_entry_that_is_no_signal_is_refused(entry):
 
 
 # -- hedges ----------------------------------------------------------------------------------------------------
+SLIPPED_BEYOND_ITS_LIQUIDATION = (
+    [(28_401_121 + minute, 6.0, 6.0, 6.0, 6.0) for minute in range(21)],
+    {"side": "LONG", "amount_usdt": 50, "leverage": 125, "tp_usdt": 0.5, "sl_usdt": 0.5, "check_every": "30s",
+     "reopen_delay": "0s", "reopen_window": "0s", "max_reopens": None, "step_size": 0, "tick_size": 0.01,
+     "wallet_usdt": None}, {"taker_fee": 0, "slippage_bps": 2, "funding": []}, "path")
+
+
 @settings(max_examples=60, deadline=None)
+@example(*SLIPPED_BEYOND_ITS_LIQUIDATION)
 @given(candles(), rule_values, cost_values, rules_of_order)
 def test_one_position_in_the_order_of_events_is_one_run(rows, rules, costs, intrabar):
-    costs.pop("funding")
+    costs = {name: cost for name, cost in costs.items() if name != "funding"}
     rules = BracketRules(**{**rules, "margin_type": "CROSSED", "wallet_usdt": rules["wallet_usdt"] or 75})
     alone = backtest.run(frame(rows), rules, Costs(**costs), intrabar=intrabar)
     shared = backtest.run(frame(rows), [rules], Costs(**costs), intrabar=intrabar)

@@ -137,7 +137,7 @@ class _Replay:
         """What may happen, in order, and where the price goes meanwhile."""
         path = (low, high) if close >= opened else (high, low)
         if self.intrabar is Intrabar.PATH:
-            yield (STOP,), (opened,)
+            yield (STOP, TAKEN), (opened,)    # slippage may put a liquidation between the entry and the open
             yield (PROFIT,), (opened,)
             yield (STOP, PROFIT, TAKEN), path
         elif self.intrabar is Intrabar.PESSIMISTIC:
