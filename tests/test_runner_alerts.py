@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from navbook import schemas, settings
 from navbook.cli import app
 from navbook.errors import JobFailed, Locked
-from navbook.runner import alerts, log_files, watching
+from navbook.runner import alerts, log_files, running, watching
 from navbook.runner.alerts import Level
 from navbook.store import rewrite, tables
 from stores import configured, grown, table
@@ -275,3 +275,18 @@ def test_the_commands_try_the_places_and_list_what_is_open(config, webhook):
     webhook.status = 404
     result = CliRunner().invoke(app, ["alerts", "test"])
     assert isinstance(result.exception, alerts.NotDelivered)
+
+
+def test_a77_a_job_that_was_due_is_told_like_one_by_hand(config, webhook, tmp_path):
+    """What cron and the schedule call: it fails twice, then works."""
+    grown(config, small_world())
+    due = configured(tmp_path, more=f'[alerts]\nurls = ["json://127.0.0.1:{webhook.port}/hook"]\n'
+                                    "[jobs.benchmark]\nretries = 0\n")
+    (file,) = tables.files(due.location, schemas.SNAPSHOTS)
+    whole = Path(file).read_bytes()
+    for content in (b"PAR1 no more", b"PAR1 no more", whole):
+        Path(file).write_bytes(content)
+        with suppress(JobFailed):
+            running.run(due, "benchmark", {}, lambda line: None)
+    assert [title for title in webhook.titles if "benchmark" in title] == [
+        "navbook critical: benchmark failed", "navbook recovered: benchmark failed"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from navbook.errors import ExchangeError, ExchangeUnavailable, KeyUnsafe, RequestRejected
-from navbook.exchange import fetch, parse
+from navbook.exchange import fetch, orders_read, parse
 from navbook.exchange.client import Exchange
 from navbook.types import Environment
 
@@ -55,10 +55,8 @@ async def refuse_withdrawals(exchange: Exchange) -> None:
 
     The testnet does not tell, and has nothing to withdraw.
     """
-    if exchange.environment is not Environment.TESTNET:
-        rights = parse.wallets.key_rights((await fetch.wallets.key_rights(exchange)).payload)
-        if rights.get("enableWithdrawals"):
-            raise KeyUnsafe(WITHDRAWS)
+    if await orders_read.may_withdraw(exchange):
+        raise KeyUnsafe(WITHDRAWS)
 
 
 def _unreached(problem: ExchangeError) -> Finding:

@@ -5,7 +5,7 @@ Imports that a job's kernel makes anyway (exchange, compute, publish) wait here 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,26 +76,38 @@ def everything(config: Settings, account: str, told: Told, *, in_process: bool =
                 job(config, name, account, told, in_process=in_process)
         except NavbookError as trouble:
             troubles.append(trouble)
+    raise_together(troubles)
+
+
+def raise_together(troubles: Sequence[NavbookError]) -> None:
+    """Raise the trouble there was, or `JobFailed` with all of them; nothing where there was none."""
     if len(troubles) > 1:
         raise JobFailed(" ".join(str(trouble) for trouble in troubles))
     if troubles:
         raise troubles[0]
 
 
-def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
-         parameters: dict[str, Any]) -> None:
-    where = ""
+@contextmanager
+def watched(config: Settings, name: str) -> Iterator[None]:
+    """A job, by hand or when it was due: its end is told to whom it concerns, then the books are looked at."""
     try:
         with alerts.watched(config, name):
-            if in_process:
-                with logs.session(config, name, account):
-                    _in_process(config, name, account, parameters)
-            else:
-                slot = slots.served_by(config, name, datetime.now(UTC))
-                where = f" Run: {jobs.run(config, name, account, slot=slot, **parameters)}"
+            yield
     finally:
         watching.look(config, name)
         log_files.keep_house(config)
+
+
+def _run(config: Settings, name: str, account: str, told: Told, in_process: bool,
+         parameters: dict[str, Any]) -> None:
+    where = ""
+    with watched(config, name):
+        if in_process:
+            with logs.session(config, name, account):
+                _in_process(config, name, account, parameters)
+        else:
+            slot = slots.served_by(config, name, datetime.now(UTC))
+            where = f" Run: {jobs.run(config, name, account, slot=slot, **parameters)}"
     told(f"{name}: {summary(config, name, account, parameters)}{where}")
 
 

@@ -39,10 +39,7 @@ def run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> No
             raise    # no run began: what follows would show nothing new
         except NavbookError as trouble:
             troubles.append(trouble)
-    if len(troubles) > 1:
-        raise JobFailed(" ".join(str(trouble) for trouble in troubles))
-    if troubles:
-        raise troubles[0]
+    commands.raise_together(troubles)
 
 
 def _run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> None:
@@ -52,7 +49,7 @@ def _run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> N
     try:
         given = parameters.checked(notebook, how.parameters) | parameters.of_texts(notebook, texts)
         account = given.pop("account", "all")
-        with commands.ready_for(config, how, account, given, told) as ready:
+        with commands.watched(config, name), commands.ready_for(config, how, account, given, told) as ready:
             slot = slots.served_by(config, name, now)
             folder = _tried(how, told)(jobs.run, ready, name, account, slot=slot,
                                        timeout_minutes=how.timeout_minutes, **given)
