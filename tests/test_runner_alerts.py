@@ -290,3 +290,12 @@ def test_a77_a_job_that_was_due_is_told_like_one_by_hand(config, webhook, tmp_pa
             running.run(due, "benchmark", {}, lambda line: None)
     assert [title for title in webhook.titles if "benchmark" in title] == [
         "navbook critical: benchmark failed", "navbook recovered: benchmark failed"]
+
+
+def test_what_cannot_be_kept_is_told_all_the_same(config, webhook, tmp_path):
+    """Such as that there is no room: each time, rather than never; and it hides no failure."""
+    (config.runs_folder / ".alerts").parent.mkdir(parents=True, exist_ok=True)
+    (config.runs_folder / ".alerts").write_text("a file where a folder should be")
+    for _ in range(2):
+        fail(config, "no room.")
+    assert webhook.titles == ["navbook critical: collect failed"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -126,9 +127,11 @@ def test_a_read_only_folder(tmp_path):
 def test_a_store_on_a_read_only_disk(tmp_path):
     configured(tmp_path, more='store = "disk/data"\n[benchmark]\n')
     with mounted(tmp_path / "disk", f"size={SMALL},ro"):
-        said = sentence(navbook("run", "benchmark", folder=tmp_path))
-    assert "cannot be written" in said
-    assert "ead-only file system" in said
+        result = navbook("run", "benchmark", folder=tmp_path)
+    log, said = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert re.fullmatch(r"navbook: the log .*navbook\.jsonl cannot be written: .*Read-only file system.*", log)
+    assert re.fullmatch(r"navbook: .*facts/store_meta cannot be written: .*Read-only file system.*", said)
 
 
 def test_folders_that_are_missing_are_made(tmp_path, fake):  # noqa: F811

@@ -28,13 +28,3 @@ def series(numbers: FloatArray) -> pl.Series:
 def codes(texts: pl.Series) -> IntArray:
     """A number for each text, the same for the same text; of this series alone, another's numbers differ."""
     return texts.cast(pl.Categorical).to_physical().cast(pl.Int64).to_numpy()
-
-
-def by_account(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """`rows` [account, …] of each account; where they stand together already, without copying any."""
-    runs = rows["account"].rle().struct.unnest()
-    if runs["value"].is_duplicated().any():
-        return {str(name): part for (name,), part in rows.partition_by("account", as_dict=True).items()}
-    starts = runs["len"].cum_sum() - runs["len"]
-    return {name: rows.slice(start, length) for name, start, length in zip(
-        runs["value"], starts, runs["len"], strict=True)}

@@ -11,8 +11,9 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute import benchmark, bridge, cash_flows, fees, grading, manual, performance, valuation
-from navbook.compute.arrays import by_account, floats, series
+from navbook.compute.arrays import floats, series
 from navbook.compute.benchmark import Fold, Line, Rules
+from navbook.frames import by_account
 from navbook.types import COUNTED, OWN_BENCHMARK
 
 PricesAt = dict[datetime, dict[str, float]]
@@ -53,6 +54,7 @@ class Market:
         self.board = valuation.board(prices)
         self.pairs = {*prices["symbol"].unique(), *candles["symbol"].unique()}
         self.closes = cash_flows.closes(candles)
+        self._boards: dict[tuple[str, ...], pl.DataFrame] = {}
 
     def at(self, times: pl.Series, assets: Collection[str]) -> pl.DataFrame:
         """p(t): [time, <asset> …] in USD at each of `times`, null where not known."""
@@ -60,7 +62,9 @@ class Market:
 
     def at_snapshots(self, times: pl.Series, assets: Collection[str]) -> pl.DataFrame:
         """[time, <asset> …] that snapshots at `times` were priced with; what they lack comes from p(t)."""
-        stored = self._wide(times, assets, self.board)
+        if (key := tuple(assets)) not in self._boards:    # most accounts ask for the same
+            self._boards[key] = self._wide(self.board["time"], assets, self.board)
+        stored = pl.DataFrame({"time": times}).join(self._boards[key], on="time", how="left", maintain_order="left")
         gaps = stored.filter(pl.any_horizontal(pl.col(asset).is_null() for asset in assets))["time"]
         if gaps.is_empty():
             return stored

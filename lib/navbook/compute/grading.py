@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from navbook.compute.arrays import floats, microseconds
+from navbook.frames import by_account
 from navbook.schemas import RECONCILIATION, TIME
 from navbook.types import COUNTED, Grade, Wallet
 
@@ -56,9 +57,9 @@ def _wallets(snapshots: pl.DataFrame, holdings: pl.DataFrame, wallet_totals: pl.
 
 def _totals(snapshots: pl.DataFrame, holdings: pl.DataFrame) -> pl.DataFrame:
     """[account, time, wallet, value_usd, exchange_usd, apart]: all wallets together, a row a snapshot."""
-    held = holdings.partition_by("account", as_dict=True)
+    held = by_account(holdings)
     both = [_sums(mine, held.get(account, holdings.clear()))
-            for account, mine in snapshots.sort("account", "time").partition_by("account", as_dict=True).items()]
+            for account, mine in by_account(snapshots.sort("account", "time")).items()]
     empty = pl.DataFrame(schema={"account": pl.String, "time": TIME, "exchange_usd": pl.Float64,
                                  "value_usd": pl.Float64, "moving": pl.Float64})
     known = pl.concat([empty, *both])
@@ -91,19 +92,20 @@ def net_asset_value(snapshots: pl.DataFrame, reconciled: pl.DataFrame,
     An asset that nothing prices is listed in `holdings` and left out of the sum.
     """
     off = pl.format("{} USD from the exchange's own total", pl.col("residual_usd").round(2))
-    totals = reconciled.filter(pl.col("wallet") == TOTAL).select(
-        "account", "time", nav="value_usd", why=pl.when(pl.col("within").not_()).then(off))
+    totals = reconciled.filter(pl.col("wallet") == TOTAL)
+    apart = totals.filter(pl.col("within").not_()).select("account", "time", why=off)    # few: texts are slow
     known = (snapshots.select("account", "time", "grade", "reason")
-             .join(totals, on=["account", "time"], how="left", maintain_order="left")
+             .join(totals.select("account", "time", nav="value_usd"), on=["account", "time"], how="left",
+                   maintain_order="left")
+             .join(apart, on=["account", "time"], how="left", maintain_order="left")
              .join(gaps, on=["account", "time"], how="left", maintain_order="left")
              .with_columns(
                  grade=pl.when(pl.col("assets").is_null()).then("grade").otherwise(pl.lit(Grade.INCOMPLETE.value)),
                  reason=pl.coalesce("reason", pl.format("no price of {}", "assets"))))
     final = pl.col("grade").is_in([Grade.INCOMPLETE.value, Grade.BACKFILLED.value])
-    apart = pl.col("why").is_not_null()
     return known.select(
         "account", "time",
-        grade=pl.when(final).then("grade").when(apart).then(pl.lit(Grade.PROVISIONAL.value))
+        grade=pl.when(final).then("grade").when(pl.col("why").is_not_null()).then(pl.lit(Grade.PROVISIONAL.value))
                 .otherwise(pl.lit(Grade.COMPLETE.value)),
         reason=pl.when(final).then("reason").otherwise("why"),
         nav=pl.when(pl.col("grade") != Grade.INCOMPLETE.value).then("nav"),

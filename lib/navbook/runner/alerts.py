@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from filelock import FileLock
 
 from navbook import redaction, settings
-from navbook.errors import Locked, NavbookError
+from navbook.errors import FolderUnusable, Locked, NavbookError
 from navbook.runner import logs
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
@@ -142,13 +142,23 @@ def _sent(config: Settings, title: str, sentence: str, level: Level | None) -> b
 
 @contextmanager
 def _state(config: Settings) -> Iterator[dict[str, Alert]]:
-    """The open causes, to be changed; two processes take turns, so that neither tells the same twice."""
+    """The open causes, to be changed; two processes take turns, so that neither tells the same twice.
+
+    Where nothing can be written, all the same: that a disk is full is told with each run rather than never.
+    """
     place = _place(config)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_suffix(".lock")):
+    with ExitStack() as turn:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            turn.enter_context(FileLock(place.with_suffix(".lock")))
+        except OSError as problem:
+            logs.logger().warning("alerts do not take turns", operation="alert", reason=str(problem))
         state = _read(place)
         yield state
-        write_whole(place, json.dumps({cause: asdict(alert) for cause, alert in state.items()}, indent=1) + "\n")
+        try:
+            write_whole(place, json.dumps({cause: asdict(alert) for cause, alert in state.items()}, indent=1) + "\n")
+        except FolderUnusable as problem:
+            logs.logger().warning("the alerts are not kept", operation="alert", reason=str(problem))
 
 
 def _place(config: Settings) -> Path:
@@ -159,7 +169,7 @@ def _read(place: Path) -> dict[str, Alert]:
     try:
         found: Mapping[str, dict[str, object]] = json.loads(place.read_text(encoding="utf-8"))
         return {cause: Alert(**alert) for cause, alert in found.items()}    # type: ignore[arg-type]
-    except FileNotFoundError:
+    except OSError:    # there is none, or none to be had
         return {}
     except (ValueError, TypeError, AttributeError):    # damaged: what is still wrong is told once more
         return {}

@@ -14,7 +14,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from navbook import schemas
-from navbook.errors import SettingsInvalid
+from navbook.errors import FolderUnusable, SettingsInvalid
 from navbook.runner import logs, printing
 from navbook.runner.files import write_whole
 from navbook.runner.logs import FILE
@@ -131,6 +131,8 @@ def keep_house(config: Settings, now: datetime | None = None) -> int:
     """
     today = f"{now or datetime.now(UTC):%Y-%m-%d}"
     done = config.logs_folder / ".kept-house"
+    if not config.logs_folder.exists():
+        return 0
     try:
         if done.exists() and done.read_text(encoding="utf-8").strip() >= today:
             return 0
@@ -139,8 +141,9 @@ def keep_house(config: Settings, now: datetime | None = None) -> int:
             write_whole(done, f"{today}\n")
     except Timeout:
         return 0    # somebody else does it
-    except OSError as trouble:
-        logs.logger().warning("the log could not be pruned", reason=str(trouble))
+    except (OSError, FolderUnusable) as trouble:
+        with logs.session(config, "house", quiet=True) as log:
+            log.warning("the log could not be pruned", reason=str(trouble))
         return 0
     return gone
 

@@ -12,7 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,18 @@ class _Handler(WatchedFileHandler):
         except OSError:    # of the folder; those of the file come to handleError by themselves
             self.handleError(record)
 
+    def close(self) -> None:
+        """Lets go of the file; what is still to be written may find no room."""
+        try:
+            super().close()
+        except OSError:
+            self.tell()
+
     def handleError(self, record: logging.LogRecord) -> None:
+        self.tell()
+
+    def tell(self) -> None:
+        """Say on standard error, once a process, what is the matter with the file."""
         if not _Handler.told:
             _Handler.told = True
             print(f"navbook: the log {self.baseFilename} cannot be written: {sys.exc_info()[1]}.", file=sys.stderr)
@@ -127,9 +138,11 @@ def _added(files: list[Path]) -> list[logging.Handler]:
     settings.remember_secrets()
     handlers: list[logging.Handler] = []
     for file in files:
-        with suppress(OSError):    # told with the first line
-            file.parent.mkdir(parents=True, exist_ok=True)
         handler = _Handler(file, encoding="utf-8", delay=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            handler.tell()
         handler.setFormatter(_formatter())
         logging.getLogger().addHandler(handler)
         handlers.append(handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -101,7 +102,7 @@ def _finished(stack: ExitStack, batches: Sequence[Callable[[], Batch]]) -> Itera
     """What `batches` give, in their order: computed here, or where there are several, by a process for each core."""
     if len(batches) < 2:
         return (batch() for batch in batches)
-    workers = stack.enter_context(pool(min(len(batches), os.cpu_count() or 1)))
+    workers = stack.enter_context(pool(min(len(batches), _cores())))
     stack.callback(workers.shutdown, cancel_futures=True)    # after an error here the others need not begin
     work = [workers.submit(batch) for batch in batches]
     return (each.result() for each in work)
@@ -162,5 +163,12 @@ def _groups(config: Settings, batches: Sequence[Kept], market: Market) -> Kept:
 def _batches(config: Settings, accounts: Sequence[str]) -> list[Sequence[str]]:
     """The accounts that are read and computed together."""
     rows = tables.rows(config.location, schemas.BALANCES)
-    size = max(1, len(accounts) * ROWS_AT_ONCE // rows) if rows > ROWS_AT_ONCE else max(len(accounts), 1)
+    parts = math.ceil(rows / ROWS_AT_ONCE)
+    if parts > 1:
+        parts = math.ceil(parts / _cores()) * _cores()    # as many for each
+    size = max(1, math.ceil(len(accounts) / max(parts, 1)))
     return [accounts[start:start + size] for start in range(0, len(accounts), size)]
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1

@@ -17,3 +17,4 @@ def pool(processes: int) -> ProcessPoolExecutor:
 def _begin(parent: int) -> None:
     orphans.end_with(parent)
     os.environ["POLARS_MAX_THREADS"] = "1"    # read when polars is imported: with the first piece of work
+    os.environ["_RJEM_MALLOC_CONF"] = "dirty_decay_ms:-1,muzzy_decay_ms:-1"    # its memory is kept for the next piece

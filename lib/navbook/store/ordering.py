@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from navbook.frames import by_account
+
 
 def increasing(rows: pl.DataFrame, key: Sequence[str]) -> bool:
     """Whether each row's key is greater than the one before: sorted, and none twice."""
@@ -18,13 +20,11 @@ def increasing(rows: pl.DataFrame, key: Sequence[str]) -> bool:
 
 def ordered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, bool]:
     """`rows` by `key`, and whether no key stands twice. Put together by account, most are sorted."""
+    if key[0] == "account" and not rows["account"].is_sorted():
+        parts = by_account(rows)
+        rows = pl.concat((parts[account] for account in sorted(parts)), rechunk=True)
     if increasing(rows, key):
         return rows, True
-    if key[0] == "account":
-        parts = rows.partition_by("account", as_dict=True)
-        rows = pl.concat(parts[account] for account in sorted(parts))
-        if increasing(rows, key):
-            return rows, True
     rows = rows.sort(key)
     return rows, increasing(rows, key)
 
