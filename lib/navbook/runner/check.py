@@ -22,6 +22,7 @@ from navbook.store import tables
 from navbook.types import Environment, Grade
 
 LISTED = 10    # lines that a finding prints of many
+LATELY = 50    # snapshots, by which an account's usual distance is judged
 LATE = 2.5     # times the usual distance between two snapshots
 COLLECT = "Run navbook collect."
 
@@ -61,7 +62,10 @@ def store(config: Settings, now: datetime) -> Finding:
 
 def snapshots(config: Settings, now: datetime) -> Finding:
     """Each account was read lately. The sandbox's clock may be any: there an age says nothing."""
-    taken = tables.read(config.location, schemas.SNAPSHOTS)
+    times = tables.stored(config.location, schemas.SNAPSHOTS).select("account", "time").group_by("account").agg(
+        pl.col("time").n_unique().alias("number"), pl.col("time").top_k(LATELY))
+    each = tables.collected(times, config.location, schemas.SNAPSHOTS)
+    taken = each.explode("time")
     newest = dict(taken.group_by("account").agg(pl.col("time").max()).sort("account").iter_rows())
     ages = {} if config.environment is Environment.SANDBOX else {name: now - time for name, time in newest.items()}
     late = [name for name, age in ages.items()
@@ -75,12 +79,12 @@ def snapshots(config: Settings, now: datetime) -> Finding:
     if late or never:
         return Finding(State.WARN, f"{words.count(len(late + never), 'account')} not collected lately.", COLLECT,
                        tuple(lines))
-    return Finding(State.OK, f"{taken.height} snapshots, each account's newest:", lines=tuple(lines))
+    return Finding(State.OK, f"{each['number'].sum()} snapshots, each account's newest:", lines=tuple(lines))
 
 
 def answers(config: Settings, now: datetime) -> Finding:
     """The derived tables are of the newest snapshots."""
-    taken, worked_out = (tables.read(config.location, schema).group_by("account").agg(pl.col("time").max())
+    taken, worked_out = (tables.newest_times(config.location, schema)
                          for schema in (schemas.SNAPSHOTS, schemas.NAV_HISTORY))
     behind = taken.join(worked_out, on=["account", "time"], how="anti")["account"].sort()
     if behind.len():
@@ -91,12 +95,12 @@ def answers(config: Settings, now: datetime) -> Finding:
 
 def grades(config: Settings, now: datetime) -> Finding:
     """How far the snapshots can be trusted; the newest of each account decides."""
-    history = tables.read(config.location, schemas.NAV_HISTORY).sort("time")
-    newest = history.group_by("account").last().sort("account")
+    number = dict(tables.collected(tables.scan(config.location, schemas.NAV_HISTORY).group_by("grade").len(),
+                                   config.location, schemas.NAV_HISTORY).iter_rows())
+    newest = tables.newest(config.location, schemas.NAV_HISTORY)
     poor = newest.filter(pl.col("grade").is_in([Grade.PROVISIONAL.value, Grade.INCOMPLETE.value]))
-    number = {grade: history.filter(pl.col("grade") == grade).height for grade in (Grade.PROVISIONAL, Grade.INCOMPLETE)}
-    said = (f"{number[Grade.PROVISIONAL]} provisional and {number[Grade.INCOMPLETE]} incomplete of "
-            f"{history.height} snapshots.")
+    said = (f"{number.get(Grade.PROVISIONAL, 0)} provisional and {number.get(Grade.INCOMPLETE, 0)} incomplete of "
+            f"{sum(number.values())} snapshots.")
     if poor.is_empty():
         return Finding(State.OK, said)
     lines = tuple(f"{row['account']}: {row['time']:%Y-%m-%d %H:%M} UTC is {row['grade']}: {row['reason']}"
@@ -107,10 +111,12 @@ def grades(config: Settings, now: datetime) -> Finding:
 
 def flows(config: Settings, now: datetime) -> Finding:
     """Every flow that counts has a price."""
-    history, values = (tables.read(config.location, schema) for schema in (schemas.NAV_HISTORY, schemas.FLOW_VALUES))
-    bare = [row for name in values["account"].unique().sort()
-            for row in series.without_price(values.filter(pl.col("account") == name),
-                                            history.filter(pl.col("account") == name)).iter_rows(named=True)]
+    values = tables.read(config.location, schemas.FLOW_VALUES)
+    unpriced = values.filter(pl.col("value_usd").is_null())
+    bare = [row for name in unpriced["account"].unique().sort()
+            for row in series.without_price(unpriced.filter(pl.col("account") == name),
+                                            tables.read(config.location, schemas.NAV_HISTORY, account=name)
+                                            ).iter_rows(named=True)]
     if bare:
         return Finding(State.WARN, f"{words.count(len(bare), 'flow')} without a price.",
                        "navbook flows price SOURCE:ID USD gives one.",
@@ -132,8 +138,7 @@ def quarantine(config: Settings, now: datetime) -> Finding:
 
 def reconciliation(config: Settings, now: datetime) -> Finding:
     """The newest snapshot of each account agrees with the exchange's own totals."""
-    rows = tables.read(config.location, schemas.RECONCILIATION)
-    newest = rows.filter(pl.col("time") == pl.col("time").max().over("account"))
+    newest = tables.newest(config.location, schemas.RECONCILIATION)
     apart = newest.filter(~pl.col("within"))
     if apart.height:
         return Finding(State.WARN, f"{words.count(apart.height, 'wallet')} not as the exchange has it.",

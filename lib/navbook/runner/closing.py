@@ -89,8 +89,7 @@ def _not_over(config: Settings, names: list[str], start: datetime, end: datetime
     """Why accounts cannot be closed, a sentence each. Snapshots tell the time: a month is over when one says so."""
     history = pl.concat(tables.read(config.location, schema).select("account", "time", "grade", "reason")
                         for schema in (schemas.NAV_HISTORY, schemas.GROUP_HISTORY)).sort("time")
-    taken = tables.read(config.location, schemas.SNAPSHOTS).group_by("account").agg(pl.col("time").max())
-    newest = dict(taken.iter_rows())
+    newest = dict(tables.newest_times(config.location, schemas.SNAPSHOTS).iter_rows())
     for name in names:
         own = history.filter(pl.col("account") == name)
         inside = own.filter(pl.col("time").is_between(start, end))

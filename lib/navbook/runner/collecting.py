@@ -157,7 +157,7 @@ class Collector:
     async def candles(self, harvest: Harvest, now: datetime) -> None:
         """Fetch the minutes that price what is known up to `now`, if not stored yet; those that fail are told."""
         flows = merged([self.known.cash_flows, harvest.frame(schemas.CASH_FLOWS)], schemas.CASH_FLOWS)
-        snapshots = merged([self.known.snapshots, harvest.frame(schemas.SNAPSHOTS)], schemas.SNAPSHOTS)
+        snapshots = pl.concat([self.known.snapshots, harvest.frame(schemas.SNAPSHOTS).lazy()])
         wanted = minutes.needed(self.config, flows, snapshots, harvest.frame(schemas.PRICES), self.traded, now)
         found, problems = await minutes.fetch(self.public, wanted, now)
         harvest.add(schemas.CANDLES, found)

@@ -169,14 +169,15 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
         from navbook.runner import parity
         return parity.said(config, parity.Asked(**parameters))
     if notebook == "collect":
-        taken = tables.read(config.location, schemas.SNAPSHOTS, account=account).sort("time")
-        newest = taken.group_by("account", maintain_order=True).last().sort("account")
+        newest = tables.newest(config.location, schemas.SNAPSHOTS, account)
         grades = ", ".join(f"{row['account']} {row['grade']}" for row in newest.iter_rows(named=True))
-        return f"snapshot of {taken['time'][-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
+        return f"snapshot of {newest['time'].sort()[-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
     if notebook != "benchmark":
         return "done."
-    history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav").sort("time")
-    newest = history.group_by("account", "account_id").last().sort("account_id").collect()
+    import polars as pl
+    history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav")
+    newest = history.group_by("account", "account_id").agg(
+        pl.col("nav", "benchmark_value").get(pl.col("time").arg_max())).sort("account_id").collect()
     lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"
              for row in newest.iter_rows(named=True) if row["benchmark_value"] is not None]
     return "; ".join(lines) + "." if lines else "no counted snapshot yet; run navbook collect."

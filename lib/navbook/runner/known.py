@@ -20,15 +20,19 @@ from navbook.types import Wallet, WalletState
 class Known:
     location: str
     accounts: pl.DataFrame
-    snapshots: pl.DataFrame
+    snapshots: pl.LazyFrame    # SNAPSHOTS with the older rows of each key: there may be more than memory holds
+    wallets: pl.DataFrame      # [account, wallets], each once
     cash_flows: pl.DataFrame
     marks: pl.DataFrame
     quarantine: pl.DataFrame
 
     @classmethod
     def read(cls, config: Settings) -> Known:
-        return cls(config.location, *(tables.read(config.location, schema) for schema in (
-            schemas.ACCOUNTS, schemas.SNAPSHOTS, schemas.CASH_FLOWS, schemas.HISTORY_MARKS, schemas.QUARANTINE)))
+        accounts, cash_flows, marks, quarantine = (tables.read(config.location, schema) for schema in (
+            schemas.ACCOUNTS, schemas.CASH_FLOWS, schemas.HISTORY_MARKS, schemas.QUARANTINE))
+        snapshots = tables.stored(config.location, schemas.SNAPSHOTS)
+        wallets = tables.collected(snapshots.select("account", "wallets").unique(), config.location, schemas.SNAPSHOTS)
+        return cls(config.location, accounts, snapshots, wallets, cash_flows, marks, quarantine)
 
     def past(self, account: str, now: datetime, lookback: timedelta, *, again: bool = False) -> Past:
         """What is known of the histories of `account`; one that was never read begins with the first reading, or
@@ -37,13 +41,13 @@ class Known:
         first = self.accounts.filter(mine)["created_at"].min()
         marks = dict(self.marks.filter(mine).select("source", "until").iter_rows())
         begin = now - lookback
-        lately = self.snapshots.filter(mine, pl.col("time") <= now, pl.col("time") > now - MINUTE).height
+        lately = self._times(mine, pl.col("time") <= now, pl.col("time") > now - MINUTE)
         return Past(min(begin, first) if isinstance(first, datetime) else begin, {} if again else marks,
-                    self.cash_flows.filter(mine), self.quarantine.filter(mine), lately)
+                    self.cash_flows.filter(mine), self.quarantine.filter(mine), len(lately))
 
     def once_ok(self, account: str) -> set[str]:
         """The wallets of `account` that were ever read."""
-        states = self.snapshots.filter(pl.col("account") == account)["wallets"].unique().to_list()
+        states = self.wallets.filter(pl.col("account") == account)["wallets"]
         return {wallet.value for wallet in Wallet for text in states if f'"{wallet}": "{WalletState.OK}"' in text}
 
     def uid(self, account: str) -> int | None:
@@ -56,9 +60,13 @@ class Known:
         balances  what this one found
         """
         mine = (pl.col("account") == account) & (pl.col("time") == time)
-        if self.snapshots.filter(mine).is_empty():
+        if self._times(mine).is_empty():
             return schemas.BALANCES.empty()
         before = tables.scan(self.location, schemas.BALANCES).filter(mine, pl.col("wallet").is_in(wallets)).collect()
         nothing = pl.lit(0, schemas.AMOUNT)
         return (before.join(balances, on=list(schemas.BALANCES.key), how="anti")
                 .with_columns(quantity=nothing, withdrawing=nothing, seen_at=pl.lit(time, schemas.TIME)))
+
+    def _times(self, *where: pl.Expr) -> pl.Series:
+        return tables.collected(self.snapshots.filter(*where).select("time").unique(), self.location,
+                                schemas.SNAPSHOTS)["time"]

@@ -31,7 +31,7 @@ def _sections(config: Settings) -> list[Benchmark]:
     return [config.benchmark, *config.benchmarks.values(), *map(config.benchmark_of, config.accounts), *groups]
 
 
-def needed(config: Settings, flows: pl.DataFrame, snapshots: pl.DataFrame, prices: pl.DataFrame,
+def needed(config: Settings, flows: pl.DataFrame, snapshots: pl.LazyFrame, prices: pl.DataFrame,
            traded: Collection[str], now: datetime) -> pl.DataFrame:
     """[symbol, open_time]: the minutes that price every flow, every rebalance due by `now` and every leg at every
     counted snapshot, as far as the store does not hold them.
@@ -40,7 +40,7 @@ def needed(config: Settings, flows: pl.DataFrame, snapshots: pl.DataFrame, price
     prices            PRICES of this run
     traded            the pairs that the exchange prices
     """
-    counted = snapshots.filter(pl.col("grade").is_in([grade.value for grade in COUNTED]))
+    counted = snapshots.filter(pl.col("grade").is_in([grade.value for grade in COUNTED])).select("time")
     due = set(_rebalances(config, counted, now))
     wanted = cash_flows.minutes_needed(flows, due, legs(config), traded, config.stablecoins)
     by_hand = _added_by_hand(config, traded)
@@ -48,9 +48,9 @@ def needed(config: Settings, flows: pl.DataFrame, snapshots: pl.DataFrame, price
     return pl.concat([wanted, by_hand, late]).unique().join(_stored(config), on=["symbol", "open_time"], how="anti")
 
 
-def _rebalances(config: Settings, counted: pl.DataFrame, now: datetime) -> Iterator[datetime]:
+def _rebalances(config: Settings, counted: pl.LazyFrame, now: datetime) -> Iterator[datetime]:
     """Each due time of each benchmark, from the first snapshot that any account has."""
-    start = counted["time"].min()
+    start = counted.min().collect().item()
     if isinstance(start, datetime):
         for section in _sections(config):
             yield from benchmark.rebalances(rebuild.rules("", section), start, now)
@@ -64,14 +64,14 @@ def _added_by_hand(config: Settings, traded: Collection[str]) -> pl.DataFrame:
     return _minutes(pairs)
 
 
-def _late_legs(config: Settings, counted: pl.DataFrame, prices: pl.DataFrame, traded: Collection[str]) -> pl.DataFrame:
+def _late_legs(config: Settings, counted: pl.LazyFrame, prices: pl.DataFrame, traded: Collection[str]) -> pl.DataFrame:
     """What a leg that was configured later needs: its price at each snapshot that was taken without it."""
     new = valuation.symbols_for(legs(config) - set(ALWAYS), config.stablecoins, traded)
-    if not new or counted.is_empty():
+    if not new:
         return _minutes([])
     stored = (tables.scan(config.location, schemas.PRICES).filter(pl.col("symbol").is_in(new))
               .select("time", "symbol").collect())
-    lacking = (counted.select("time").unique().join(pl.DataFrame({"symbol": new}), how="cross")
+    lacking = (counted.unique().collect().join(pl.DataFrame({"symbol": new}), how="cross")
                .join(stored, on=["time", "symbol"], how="anti").join(prices, on=["time", "symbol"], how="anti"))
     return _minutes(lacking.select("symbol", "time").iter_rows())
 

@@ -68,15 +68,15 @@ def slots(config: Settings) -> pl.DataFrame:
 
 def entries(config: Settings, about: Site) -> list[Entry]:
     """What the index says of every page that is no portfolio."""
-    seen = operations(config)
     runs = tables.read(config.location, schemas.RUNS)
+    wants = _wants(check.findings(config, offline=True), runs)
     now = datetime.now(UTC)
     found = [Entry(name=f"Strategy {row['name']}", target=strategy_page(row["name"]), at=_last_ok(runs, "backtest"),
                    now=f"{words.dollars(row['pnl'], signed=True)} in {words.span(row['to_time'] - row['from_time'])}; "
                        f"one of {row['settings']} settings tried")
              for row in tables.read(config.location, schemas.BACKTESTS).sort("name").iter_rows(named=True)]
     found += [Entry(name=name.capitalize(), target=f"{name}.html", kind="live", now=LIVE[name]) for name in about.live]
-    worst = seen.wants[0] if seen.wants else None
+    worst = wants[0] if wants else None
     tone = "" if worst is None else "negative" if worst.state == "fail" else "warning"
     found.append(Entry(name="Operations", target="operations.html", at=now, tone=tone,
                        now=worst.what if worst else "all checks pass"))

@@ -153,12 +153,16 @@ def _standings(config: Settings, schema: schemas.FrameSchema) -> pl.DataFrame:
     rows = tables.scan(config.location, schema).select(SHARED)
     counts = pl.col("grade").is_in([str(grade) for grade in COUNTED]) & pl.col("nav").is_not_null() & pl.col(
         "benchmark_value").is_not_null()
-    edges = rows.group_by("account").agg(
-        since=pl.col("time").top_k(NEWEST).min(), first=pl.col("time").filter(counts).min(),
-        last=pl.col("time").filter(counts).max())
+    lately, counting = pl.collect_all([
+        rows.group_by("account").agg(since=pl.col("time").top_k(NEWEST).min()),
+        rows.filter(counts).group_by("account").agg(first=pl.col("time").min(), last=pl.col("time").max())])
+    edges = lately.join(counting, on="account", how="left")
+    ends = pl.concat([edges["first"], edges["last"]]).implode()
+    late = pl.col("time") >= pl.lit(edges["since"].min(), schemas.TIME)
+    some = rows.filter(late | pl.col("time").is_in(ends)).collect()    # of millions
     wanted = (pl.col("time") >= pl.col("since")) | (pl.col("time") == pl.col("first")) | (
         pl.col("time") == pl.col("last"))
-    return rows.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time").collect()
+    return some.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time")
 
 
 def collected(runs: pl.DataFrame, account: str) -> datetime | None:

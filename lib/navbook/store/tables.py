@@ -100,6 +100,20 @@ def read(location: str, schema: FrameSchema, *where: pl.Expr, account: str = "al
     return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
 
 
+def newest_times(location: str, schema: FrameSchema) -> pl.DataFrame:
+    """[account, time] of each account's newest row, by account; no other row is held in memory."""
+    newest = stored(location, schema, version=pinned_versions().get(schema.name)).group_by("account").agg(
+        pl.col("time").max())
+    return collected(newest, location, schema).sort("account")
+
+
+def newest(location: str, schema: FrameSchema, account: str = "all") -> pl.DataFrame:
+    """Every row of each account's newest time, or one's, by key."""
+    times = newest_times(location, schema).filter((pl.col("account") == account) | (account == "all"))
+    recent = read(location, schema, pl.col("time") >= pl.lit(times["time"].min(), schemas.TIME), account=account)
+    return recent.join(times, on=["account", "time"], how="semi", maintain_order="left")
+
+
 def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
     """Every row of a table: of facts the older ones of each key too."""
     table = opened(location, schema, version)
