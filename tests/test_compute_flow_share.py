@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from navbook.compute.benchmark import Event, Rules, replay
-from navbook.compute.flow_share import flow_share
+from navbook.compute.flow_share import flow_share, made
 from worlds import at
 
 RULES = Rules(name="own", weights={"BTC": 0.5, "ETH": 0.5}, rebalance=None)
@@ -63,3 +63,28 @@ def test_the_start_and_all_deposits_are_the_whole(moves):
         assert sum(share.share_now for share in shares) == pytest.approx(1)
     left = events.filter(events["event"] == "withdrawal").select("value_before", "value_after").sum().row(0)
     assert sum(share.taken_usd for share in shares) == pytest.approx(left[0] - left[1], abs=1e-6)
+
+
+def test_what_the_benchmark_made_of_a_deposit():
+    """5,000 of 15,000 at the start's prices; then everything doubles, and a third of it leaves."""
+    double = {"BTC": 100_000.0, "ETH": 5000.0}
+    line = journal(("deposit", 5000), ("withdrawal", -10_000), ("deposit", 4000), prices=[START, double, double])
+    found = dict(made(line, 24_000.0).iter_rows())
+    assert found == {"deposit:1": pytest.approx(10_000 - 5000), "deposit:3": pytest.approx(0, abs=1e-6)}
+    assert made(line, None)["made_usd"].to_list() == [None, None]
+
+
+@given(st.lists(st.tuples(MOVES, QUOTES), min_size=1, max_size=12), st.floats(0, 90_000))
+def test_followed_forward_event_by_event_it_is_the_same(moves, worth):
+    line = journal(*(move for move, _ in moves), prices=[quote for _, quote in moves])
+    steps = line.unique("step", keep="first").sort("step").rows(named=True)
+    for fact, usd in made(line, worth).iter_rows():
+        at_step = next(number for number, step in enumerate(steps) if step["fact"] == fact)
+        own = steps[at_step]["flow_usd"]
+        share, taken = own / steps[at_step]["value_after"], 0.0
+        for step in steps[at_step + 1:]:
+            if step["event"] == "withdrawal":
+                taken += share * (step["value_before"] - step["value_after"])
+            elif step["event"] == "deposit":
+                share *= step["value_before"] / step["value_after"]
+        assert usd == pytest.approx(share * worth + taken - own, rel=1e-9, abs=1e-6)

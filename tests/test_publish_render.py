@@ -218,7 +218,13 @@ def test_many_flows_are_summed_up_and_dust_shares_a_row():
     first = own["flow_values"].row(0, named=True)
     many = schemas.FLOW_VALUES.rows([{**first, "id": str(n), "time": first["time"] + timedelta(hours=n)}
                                      for n in range(40)])
-    assert "28 flows, net" in tables.deposits_and_withdrawals(own["nav_history"], many)
+    made = many.with_columns(made_usd=pl.when(pl.col("id") != "39").then(-100.0))
+    html = tables.deposits_and_withdrawals(own["nav_history"], made, words.HALF_HALF)
+    assert "28 flows, net" in html
+    assert "−$2,800</td>" in html
+    assert html.count("−$100</td>") == 11
+    assert html.count(">–</td>") == 1
+    assert "Half/half made of it" in html
     dust = own["holdings"].row(0, named=True)
     holdings = pl.concat([own["holdings"], schemas.HOLDINGS.rows([
         {**dust, "asset": f"DUST{n}", "quantity": 1.0, "price": 0.01, "value_usd": 0.01} for n in range(9)])])

@@ -35,18 +35,47 @@ def flow_share(journal: pl.DataFrame, fact: str) -> FlowShare | None:
     if own.is_empty():
         return None
     first = own.row(0, named=True)
-    later = (journal.filter(pl.col("step") > first["step"]).sort("step")
-             .unique("step", keep="first", maintain_order=True))
-    bought = max(first["flow_usd"], 0.0)
-    share = share_then = bought / first["value_after"] if first["value_after"] > 0 else 0.0
-    taken = 0.0
-    for event, before, after in later.select("event", "value_before", "value_after").iter_rows():
-        if event == "withdrawal":
-            taken += share * (before - after)
-        elif event == "deposit":
-            share *= before / after if after > 0 else 0.0
+    later = _steps(journal).filter(pl.col("step") > first["step"])
+    share_then, share_now, taken = next(row[1:] for row in _shares(journal) if row[0] == fact)
     return FlowShare(
-        time=first["time"], flow_usd=first["flow_usd"], share_then=share_then, share_now=share, taken_usd=taken,
+        time=first["time"], flow_usd=first["flow_usd"], share_then=share_then, share_now=share_now, taken_usd=taken,
         legs=[(asset, price, after - before) for asset, price, before, after in
               own.select("asset", "price", "units_before", "units_after").iter_rows()],
         since=dict(later["event"].value_counts().sort("event").iter_rows()))
+
+
+def made(journal: pl.DataFrame, worth: float | None) -> pl.DataFrame:
+    """[fact, made_usd]: what the benchmark made of each deposit, by when it is `worth` this; null where not known.
+
+    journal  as of `flow_share`
+    """
+    known = pl.DataFrame(_shares(journal), schema={"fact": pl.String, "then": pl.Float64, "now": pl.Float64,
+                                                   "taken": pl.Float64}, orient="row")
+    put_in = _steps(journal).select("fact", "event", "flow_usd")
+    now = pl.col("now") * pl.lit(worth, pl.Float64) + pl.col("taken")
+    return (put_in.hstack(known.drop("fact")).filter(pl.col("event") == "deposit")
+            .select("fact", made_usd=now - pl.col("flow_usd")))
+
+
+def _steps(journal: pl.DataFrame) -> pl.DataFrame:
+    """One row of `journal` for each event, in the order of application."""
+    return journal.sort("step").unique("step", keep="first", maintain_order=True)
+
+
+def _shares(journal: pl.DataFrame) -> list[tuple[str, float, float, float]]:
+    """Of each event: its fact, its share then and now, and what later withdrawals took of it, USD.
+
+    Told from the end: `kept` of a share lasts to the end, and a whole share would lose `gone` USD on the way.
+    """
+    found = []
+    kept, gone = 1.0, 0.0
+    for event, fact, flow, before, after in _steps(journal).select(
+            "event", "fact", "flow_usd", "value_before", "value_after").reverse().iter_rows():
+        then = max(flow, 0.0) / after if after > 0 else 0.0
+        found.append((fact, then, then * kept, then * gone))
+        if event == "withdrawal":
+            gone += before - after
+        elif event == "deposit":
+            thinner = before / after if after > 0 else 0.0
+            kept, gone = kept * thinner, gone * thinner
+    return found[::-1]

@@ -165,7 +165,7 @@ def _choices(configs: pl.DataFrame, benchmark: words.Benchmark) -> dict[str, Cel
     own = configs.filter(pl.col("benchmark") == OWN_BENCHMARK)
     rule = ", weekly" if own.height and own["rebalance_day"][0] is not None else ""
     named[OWN_BENCHMARK] = Html('<b class="benchmark">{}{}</b>').format(
-        benchmark.short[:1].upper() + benchmark.short[1:], rule)
+        benchmark.first, rule)
     return named
 
 

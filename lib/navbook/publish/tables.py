@@ -46,8 +46,11 @@ def either(fresh: Html, stale: Html) -> Html:
     return Html('<div data-stale="{}">{}</div>').format(str(stale), fresh)
 
 
-def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFrame) -> Html:
-    """The flows that count, oldest first; of many, the newest and the sum of the earlier ones."""
+def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFrame, benchmark: words.Benchmark) -> Html:
+    """The flows that count, oldest first; of many, the newest and the sum of the earlier ones.
+
+    flow_values  FLOW_VALUES, and `made_usd`: what the benchmark made of a deposit until now
+    """
     state = series.state(nav_history, str(nav_history["account"][0])) if nav_history.height else None
     since = state.since if state else None
     flows = flow_values.sort("time") if since is None else flow_values.filter(pl.col("time") > since).sort("time")
@@ -56,14 +59,20 @@ def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFram
     now = flows["time"][-1] if state is None or state.newest is None else state.newest["time"]
     rows: list[tuple[str, Sequence[Cell]]] = []
     if (earlier := flows.height - FLOWS_LISTED) > 1:
-        total = float(flows.head(earlier)["value_usd"].sum())
-        rows.append(("quiet", ("Before", f"{earlier} flows, net", words.dollars(total, signed=True))))
+        total, made = (float(flows.head(earlier)[column].sum()) for column in ("value_usd", "made_usd"))
+        rows.append(("quiet", ("Before", f"{earlier} flows, net", words.dollars(total, signed=True), _made(made))))
         flows = flows.tail(FLOWS_LISTED)
     rows += [("", (_day(flow["time"], now), f"{words.flow(flow['kind'])}, {flow['asset']}",
-                   "no price" if flow["value_usd"] is None else words.dollars(flow["value_usd"], signed=True)))
+                   "no price" if flow["value_usd"] is None else words.dollars(flow["value_usd"], signed=True),
+                   _made(flow["made_usd"])))
              for flow in flows.iter_rows(named=True)]
     return section("Deposits and withdrawals", "Each is put into the benchmark at its own minute.",
-                   table([("Date", ""), ("What", ""), ("USD", "num")], rows))
+                   table([("Date", ""), ("What", ""), ("USD", "num"),
+                          (coloured("benchmark", f"{benchmark.first} made of it"), "num")], rows))
+
+
+def _made(usd: float | None) -> str:
+    return words.NOTHING if usd is None else words.dollars(usd, signed=True)
 
 
 def not_in_the_numbers(nav_history: pl.DataFrame, flow_values: pl.DataFrame, holdings: pl.DataFrame,

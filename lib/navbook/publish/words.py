@@ -158,6 +158,11 @@ class Benchmark(NamedTuple):
     full: str
     short: str
 
+    @property
+    def first(self) -> str:
+        """`short` as the first word of a line."""
+        return self.short[:1].upper() + self.short[1:]
+
 
 HALF_HALF = Benchmark("half bitcoin, half ether", "half/half")
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from navbook import schemas
-from navbook.compute import periods
+from navbook.compute import flow_share, periods
 from navbook.errors import NavbookError, SettingsInvalid
 from navbook.publish import words
 from navbook.publish.site import Site
@@ -36,7 +36,7 @@ class Portfolio:
     performance: pl.DataFrame
     bridge: pl.DataFrame                   # of a group: none
     fees: pl.DataFrame                     # of a group: none
-    flows: pl.DataFrame                    # FLOW_VALUES
+    flows: pl.DataFrame                    # FLOW_VALUES, and `made_usd` of `flow_share.made`
     holdings: pl.DataFrame                 # of the newest snapshot; of a group all members', summed up
     snapshots: pl.DataFrame                # the newest
     configs: pl.DataFrame                  # BENCHMARK_CONFIGS
@@ -55,12 +55,16 @@ def portfolio(config: Settings, account: str) -> Portfolio:
                           account=account)
     listed = tables.read(config.location, schemas.FLOW_VALUES, accounts=members)
     newest = [_newest(config, name) for name in members]
+    flows = _flows_of_group(account, journal, listed) if is_group else listed.with_columns(
+        fact=pl.format("{}:{}", "source", "id"))
+    worth = history["benchmark_value"].drop_nulls()
+    made = flow_share.made(journal, float(worth[-1]) if len(worth) else None)
     about = site(config)
     return Portfolio(
         site=about, account=account, history=history, histories=periods.histories(history, performance),
         performance=performance, bridge=tables.read(config.location, schemas.BRIDGE, account=account),
         fees=tables.read(config.location, schemas.FEES, account=account),
-        flows=_flows_of_group(account, journal, listed) if is_group else listed,
+        flows=flows.join(made, on="fact", how="left", maintain_order="left").drop("fact"),
         holdings=_summed(account, [holdings for _, holdings in newest]) if is_group else newest[0][1],
         snapshots=_one_snapshot(account, [snapshot for snapshot, _ in newest]) if is_group else newest[0][0],
         configs=tables.read(config.location, schemas.BENCHMARK_CONFIGS, accounts=members).unique(
@@ -208,7 +212,7 @@ def _one_snapshot(group: str, members: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _flows_of_group(group: str, journal: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """FLOW_VALUES of a group: what its benchmark's journal took in; moves between members are not there."""
+    """FLOW_VALUES of a group, with the `fact`: what its benchmark's journal took in, no moves between members."""
     moved = (journal.filter(pl.col("event").is_in(["deposit", "withdrawal"]))
              .unique("step", keep="first", maintain_order=True)
              .select("time", "fact", value_usd="flow_usd"))
@@ -217,4 +221,4 @@ def _flows_of_group(group: str, journal: pl.DataFrame, members: pl.DataFrame) ->
     flows = moved.join(listed, on="fact", how="left").with_columns(
         account=pl.lit(group), kind=pl.col("kind").fill_null("JOINED"), asset=pl.col("asset").fill_null("USD"),
         source=pl.col("source").fill_null("group"), id=pl.col("id").fill_null(pl.col("fact")))
-    return flows.select(list(schemas.FLOW_VALUES.columns)).sort("time")
+    return flows.select([*schemas.FLOW_VALUES.columns, "fact"]).sort("time")
