@@ -87,7 +87,6 @@ def run(floor: Floor, witness: Witness, last: int, options: argparse.Namespace) 
     began = time.perf_counter()
     deaths = lived(floor, witness, last, options.kills, random.Random(options.seed))
     took = time.perf_counter() - began
-    floor.sandbox.connection.close()    # idle for minutes: the sandbox has closed its end
     floor.heal()
     witness.look()
     checks = (last - FIRST) // MINUTE

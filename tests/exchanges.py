@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from connections import Connection
 from navbook.exchange import client
 from navbook.exchange.client import Exchange
 from navbook.runner.sandbox import Sandbox, World, started
@@ -56,10 +56,10 @@ class LocalBinance:
 
     server: Sandbox
     asked_before: int = 0
-    connection: http.client.HTTPConnection = field(init=False)
+    connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        self.connection = Connection(self.url.removeprefix("http://"), timeout=30)
 
     @property
     def url(self) -> str:

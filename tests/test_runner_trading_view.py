@@ -123,12 +123,15 @@ def test_b47_the_rules_in_words_are_the_settings(config):
     assert "5 min later the position reopens at the new price, or not at all after 10 min; 2 times at most." in said
 
 
-def test_without_a_key_public_prices_do_and_the_rest_is_unknown(config, monkeypatch):
+def test_without_a_key_public_prices_do_and_the_wallet_is_the_traders(config, monkeypatch):
     """What a page under Voila has: its server gets no key."""
     known = look(config)
     monkeypatch.delenv("NAVBOOK_MAIN_API_KEY")
     found = look(config)
-    assert (found.metrics, found.without_metrics, found.troubles) == (None, "this page has no key", ())
+    assert found.troubles == ()
+    assert replace(found.metrics, noted_at=None) == known.metrics
+    assert found.metrics.noted_at == found.checked_at == known.now
+    assert f"as the trader saw it, {known.now:%H:%M:%S}" in text(config)
     for leg, before in zip(found.legs, known.legs, strict=True):
         if leg.floating is not None:
             assert leg.floating == pytest.approx(before.floating, abs=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import uvicorn
 from binance_sandbox import server, world
 from binance_sandbox.__main__ import parser
 from binance_sandbox.app import create_app
+from connections import Connection
 
 START = 1_780_272_000_000    # 2026-06-01T00:00Z
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -44,7 +44,7 @@ class Sandbox:
     state: Any = None    # what it is made of, where it runs in this process
 
     def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        self.connection = Connection(self.url.removeprefix("http://"), timeout=10)
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         self.connection.request(method, path, body, headers or {})

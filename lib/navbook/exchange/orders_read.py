@@ -80,6 +80,16 @@ class Held:
     liquidation: Decimal    # 0: none
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wallet:
+    """The futures wallet, USDT: with and without what positions gain, what is free, what positions bind."""
+
+    equity: Decimal
+    available: Decimal
+    floating: Decimal
+    margin: Decimal
+
+
 def read(endpoint: str, payload: Any, row: Callable[[Any], Row]) -> Row:
     """What `row` makes of an answer. Raises `AnswerUnreadable`."""
     try:
@@ -176,6 +186,14 @@ async def cross_margin(exchange: Exchange) -> Decimal:
     answer = (await fetch.wallets.futures(exchange))[0]
     return read("GET /fapi/v3/account", answer.payload, lambda told: (
         amount(told["totalCrossWalletBalance"]) + amount(told["totalCrossUnPnl"]) - amount(told["totalMaintMargin"])))
+
+
+async def wallet(exchange: Exchange) -> Wallet:
+    """[5] What the account sums up: in single-asset mode USDT alone, in multi-assets mode all, in USD."""
+    answer = (await fetch.wallets.futures(exchange))[0]
+    return read("GET /fapi/v3/account", answer.payload, lambda told: Wallet(
+        equity=amount(told["totalMarginBalance"]), available=amount(told["availableBalance"]),
+        floating=amount(told["totalUnrealizedProfit"]), margin=amount(told["totalInitialMargin"])))
 
 
 async def is_hedged(exchange: Exchange) -> bool:

@@ -86,6 +86,7 @@ class Metrics:
     available: float
     floating: float
     margin: float
+    noted_at: datetime | None = None    # when the trader saw it, where the page cannot ask itself
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def key_figures(look: Look) -> Html:
     unknown, why = Html('<span class="muted">{}</span>').format(words.UNKNOWN), look.without_metrics
     figures: list[tuple[str, str | Html, str | Html]] = [
         ("Equity, futures", words.dollars(metrics.equity, 2) if metrics else unknown,
-         "wallet + floating" if metrics else why),
+         _seen(metrics) if metrics else why),
         ("Available", words.dollars(metrics.available, 2) if metrics else unknown, "free to open" if metrics else why),
         ("Floating", unknown if floating is None else gained(floating), words.count(len(opened), "position").lower()),
         ("Margin used", words.dollars(metrics.margin, 2) if metrics else unknown,
@@ -135,6 +135,10 @@ def _next(leg: Leg, now: datetime | None) -> Html:
     left = leg.left(now)
     when = Html("is about to reopen") if left is None else Html("reopens in <b>{}</b>").format(trading.lasting(left))
     return Html(" {} {}.").format(leg.name, when)
+
+
+def _seen(metrics: Metrics) -> str:
+    return f"as the trader saw it, {metrics.noted_at:%H:%M:%S}" if metrics.noted_at else "wallet + floating"
 
 
 def _share_of(metrics: Metrics) -> str:

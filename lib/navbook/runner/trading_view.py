@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -108,6 +108,8 @@ def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
             waiting += [(plan.name, PARTS[row.part].value, float(row.trigger or 0), (told.marks or {}).get(plan.symbol))
                         for row in exits]
         checked = journal.read("checked")
+        if told.metrics is None and told.without_metrics == NO_KEY:
+            common["metrics"] = _noted(journal)
         return Look(legs=legs, orders=pl.DataFrame(waiting, schema=ORDER, orient="row"),
                     closed=keeping.history(journal), instance=journal.instance, trouble=journal.read("trouble") or "",
                     checked_at=at(int(checked)) if checked else None, **common)
@@ -146,10 +148,17 @@ async def _told(exchange: Exchange, symbols: set[str], *, has_key: bool) -> Told
     if wrong:
         return Told(now, marks, prices, None, None, "the key cannot be used", tuple(wrong))
     held = {(row.symbol, row.position_side): row for row in await orders_read.held(exchange)}
-    wallet = parse.wallets.futures_totals((await fetch.wallets.futures(exchange))[0].payload)
-    return Told(now, marks, prices, held, Metrics(
-        equity=float(wallet["totalMarginBalance"]), available=float(wallet["availableBalance"]),
-        floating=float(wallet["totalUnrealizedProfit"]), margin=float(wallet["totalInitialMargin"])))
+    return Told(now, marks, prices, held, _metrics(await orders_read.wallet(exchange)))
+
+
+def _metrics(wallet: orders_read.Wallet, noted_at: datetime | None = None) -> Metrics:
+    return Metrics(**{name: float(usd) for name, usd in asdict(wallet).items()}, noted_at=noted_at)
+
+
+def _noted(journal: Journal) -> Metrics | None:
+    """The wallet as the trader saw it last."""
+    noted = journal.noted_wallet()
+    return None if noted is None else _metrics(noted[1], at(noted[0]))
 
 
 async def _past(exchange: Exchange, symbol: str, now: datetime) -> pl.DataFrame:

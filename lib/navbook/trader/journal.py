@@ -12,11 +12,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from navbook.compute.decisions import TradeState
+from navbook.exchange.orders_read import Wallet
 from navbook.settings import Settings
 from navbook.trader.rows import INTENDED, Intended, Trade, made
 
@@ -103,6 +105,17 @@ class Journal:
     def write(self, key: str, value: object) -> None:
         self._run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key,
                   str(value))
+
+    def note_wallet(self, now: int, wallet: Wallet) -> None:
+        self.write("wallet", json.dumps([now, {name: str(usd) for name, usd in asdict(wallet).items()}]))
+
+    def noted_wallet(self) -> tuple[int, Wallet] | None:
+        """When the wallet was noted last, ms, and how it was."""
+        text = self.read("wallet")
+        if text is None:
+            return None
+        now, told = json.loads(text)
+        return now, Wallet(**{name: Decimal(usd) for name, usd in told.items()})
 
     # -- trades --------------------------------------------------------------------------------------------------
     def trades(self, name: str | None = None) -> list[Trade]:

@@ -25,6 +25,7 @@ POLL_S = {Environment.SANDBOX: 0.2, Environment.TESTNET: 2.0}    # the sandbox's
 RETRY_S = 30.0               # after a check that failed as a whole, unless the host says when
 STORE_EVERY_S = 60.0
 HEARTBEAT_S = 5.0
+WALLET_EVERY_S = 30.0        # for pages without a key
 REPLAY_TRIES, REPLAY_WAIT_S, REPLAY_LONGEST_S = 8, 0.2, 3.0    # of one check, before a replay goes on as time would
 EXPOSED_MS = 5000            # a check that left something to do while a position was open is made again so soon
 
@@ -37,7 +38,7 @@ class Trader:
     def __init__(self, config: Settings, desk: Desk, positions: Sequence[Plan]) -> None:
         self.config, self.desk, self.plans = config, desk, positions
         self.ending = asyncio.Event()    # finish the step in hand, then end
-        self._stored_at, self._beat_at = time.monotonic(), -HEARTBEAT_S
+        self._stored_at, self._beat_at, self._wallet_at = time.monotonic(), -HEARTBEAT_S, -WALLET_EVERY_S
 
     async def check(self, now: int) -> bool:
         """One check at `now`; False when something is left to do. Raises `ExchangeError`."""
@@ -72,6 +73,16 @@ class Trader:
             self.desk.journal.write("checked", now)
             self.desk.journal.write("trouble", trouble)
 
+    async def _note_wallet(self) -> None:
+        """Its figures go into the journal: whoever serves the trading page has no key to ask for them."""
+        self._wallet_at = time.monotonic()
+        try:
+            wallet = await orders_read.wallet(self.desk.exchange)
+        except ExchangeError as problem:
+            self.desk.say("", "wallet", f"The wallet could not be read: {problem}", "warning")
+        else:
+            self.desk.journal.note_wallet(self.desk.now, wallet)
+
     def store(self) -> None:
         """What the journal learnt goes into the store's tables."""
         keeping.store(self.config, self.desk.account, self.desk.journal)
@@ -90,6 +101,8 @@ class Trader:
                     well = await self.check(self.desk.now)
                     due = checking.next_check(self.desk, self.plans, self.desk.now)
                     due = due if well or not self._is_exposed() else min(due, self.desk.now + EXPOSED_MS)
+                if time.monotonic() - self._wallet_at > WALLET_EVERY_S:
+                    await self._note_wallet()
                 pause = min(pause, max(due - self.desk.now, 1) / 1000)
             except ExchangeError as problem:
                 pause = self._failed(str(problem), problem)
@@ -150,6 +163,7 @@ class Trader:
             now = min(checking.next_check(self.desk, self.plans, now), last)
         self._beat_at = -HEARTBEAT_S
         self._beat(now, self.desk.journal.read("trouble") or "")
+        await self._note_wallet()
 
     def _move(self, sandbox: Sandbox, now: int) -> None:
         sandbox.set_clock(at(now))

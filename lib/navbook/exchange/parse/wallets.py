@@ -207,17 +207,6 @@ def key_rights(payload: Any) -> dict[str, bool]:
     return rights
 
 
-def futures_totals(payload: Any) -> dict[str, Decimal]:
-    """What `GET /fapi/v3/account` sums up: in single-asset mode USDT alone, in multi-assets mode all, in USD."""
-    endpoint = "GET /fapi/v3/account"
-    told = as_object(endpoint, payload)
-    try:
-        return {name: amount(told[name]) for name in ("totalMarginBalance", "availableBalance", "totalInitialMargin",
-                                                      "totalUnrealizedProfit")}
-    except UNREADABLE as problem:
-        raise AnswerUnreadable(endpoint, why(problem)) from None
-
-
 def daily(payload: Any, account: str, kind: str, seen_at: datetime, tradable: Iterable[str]) -> pl.DataFrame:
     """BALANCES of `GET /sapi/v1/accountSnapshot`, at the end of each UTC day (23:59:59), of one wallet.
 
