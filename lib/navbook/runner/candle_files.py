@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ FUNDING_NAMES = {"calc_time": "time", "funding_time": "time", "fundingTime": "ti
 NAME = re.compile(r"(?P<symbol>[A-Z0-9]+)(-(?P<interval>\d+(?:mo|[smhdw]|M)))?(?![A-Za-z0-9]).*\.(parquet|csv|zip)")
 MARKETS = {"spot": "spot", "um": "um", "funding": "um"}       # by the folder that a file lies in
 OTHER_PRICES = re.compile(r"mark|index|premium|^cm$", re.IGNORECASE)    # folders of what nobody traded at
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, EOFError,
+              OSError, RuntimeError, ValueError)              # RuntimeError: a password or a method is asked for
+LARGEST = 2 ** 30                                             # bytes of one table within a zip file
 MICROSECONDS = 100_000_000_000_000                            # a time from here on is no number of milliseconds
 
 
@@ -82,8 +86,9 @@ def read(source: Source) -> tuple[schemas.FrameSchema, pl.DataFrame]:
     """
     try:
         rows = pl.concat(_tables(source.path), how="vertical_relaxed")
-    except (pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, UnicodeDecodeError, ValueError) as problem:
-        raise CandlesInvalid(f"{source.path} cannot be read ({str(problem).splitlines()[0]})") from None
+    except UNREADABLE as problem:
+        told = " ".join(str(problem).split())[:200] or "it is damaged"
+        raise CandlesInvalid(f"{source.path} cannot be read ({told})") from None
     rows = rows.rename({name: ours for name, ours in FUNDING_NAMES.items() if name in rows.columns}
                        if "open_time" not in rows.columns else {})
     if {"time", "rate"} <= set(rows.columns):
@@ -100,6 +105,8 @@ def _tables(path: Path) -> Iterator[pl.DataFrame]:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.endswith(".csv"):
+                    if archive.getinfo(name).file_size > LARGEST:
+                        raise ValueError(f"{name} in it is larger than {LARGEST >> 20} MiB")
                     yield _csv(archive.read(name))
     else:
         yield _csv(path.read_bytes())
