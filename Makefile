@@ -1,7 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql trade check backup restore \
-  test audit lint bench screenshots clean
+  test audit fuzz lint advisories bench screenshots clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -75,8 +75,14 @@ test: .venv/ready  ## All tests; offline, about ten minutes
 audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
 	@NAVBOOK_AUDIT_WORLDS=200 $(BIN)/python -m pytest -q -n 2 tests/test_compute_audit.py
 
+fuzz: .venv/ready  ## Nonsense for every parser, setting, file and command: make fuzz N=2000, ten minutes
+	@NAVBOOK_FUZZ=$(or $(N),2000) $(BIN)/python -m pytest -q -n 2 tests/test_fuzz_*.py
+
 lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
+
+advisories: .venv/ready  ## Known holes in the pinned packages (asks PyPI; installs nothing)
+	@$(BIN)/python tests/advisories.py
 
 bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py && $(BIN)/python tests/bench_runner.py

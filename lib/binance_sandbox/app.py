@@ -7,6 +7,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, request_response
@@ -42,6 +43,7 @@ from . import (
 )
 from .endpoints import KEY_ALONE, Endpoint, Served, Weight, served
 from .errors import unknown_path
+from .guard import Guard
 from .limits import Pool
 from .state import State
 from .wire import error_reply
@@ -339,7 +341,8 @@ def create_app(state: State) -> Starlette:
     state.calls |= {f"{method} {path}": call for method, path, call in CONTROL}
     state.calls |= {f"{method} {path}": endpoint for table, _ in GUARDED for method, path, endpoint, _, _ in table}
     served_calls |= {(method, path): partial(control.answer, state, call) for method, path, call in CONTROL}
-    app = Starlette(routes=[Table(served_calls)], exception_handlers={404: no_such_path, 405: no_such_path})
+    app = Starlette(routes=[Table(served_calls)], exception_handlers={404: no_such_path, 405: no_such_path},
+                    middleware=[Middleware(Guard)])
     app.router.redirect_slashes = False    # Binance knows no other spelling of a path
     return app
 

@@ -25,10 +25,18 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 
+def one_line(words: str) -> str:
+    """`words`, of whomever, as one line of a terminal: what is no letter is a blank."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
 class NavbookError(Exception):
     """The base of all; `exit_code` is what the command line ends with."""
 
     exit_code = 1
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(one_line(sentence))
 
 
 class SettingsInvalid(NavbookError):

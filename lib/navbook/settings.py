@@ -272,14 +272,24 @@ def load(file: Path | str | None = None) -> Settings:
         if named:
             raise SettingsInvalid(f"There is no file {named}; write one, starting from navbook.example.toml.")
         return _validated({"base": Path.cwd(), "benchmarks": DEMO_BENCHMARKS}, "The environment")
-    if path.suffix == ".json":    # what a run keeps of its effective settings
-        return _validated(json.loads(path.read_text(encoding="utf-8")), str(path))
     try:
-        return parse(path.read_text(encoding="utf-8-sig"), path)
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         raise SettingsInvalid(f"{path} is not valid TOML: {problem}.") from problem
     except OSError as problem:
         raise SettingsInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+    return _effective(text, path) if path.suffix == ".json" else parse(text, path)
+
+
+def _effective(text: str, path: Path) -> Settings:
+    """Settings as a run keeps them beside its record. Raises `SettingsInvalid`."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise SettingsInvalid(f"{path} is not valid JSON: {problem}.") from None
+    if not isinstance(content, dict):
+        raise SettingsInvalid(f"{path} holds no settings.")
+    return _validated(content, str(path))
 
 
 def parse(text: str, path: Path) -> Settings:
@@ -298,14 +308,27 @@ def parse(text: str, path: Path) -> Settings:
 
 def _validated(content: Mapping[str, Any], source: str) -> Settings:
     variables = _variables()
+    content = _over(content, variables)
+    if torn := next((key for key, value in content.items() if not _is_whole({key: value})), None):
+        name = f"NAVBOOK_{torn.upper()}" if torn in variables else torn
+        raise SettingsInvalid(f"{source} cannot be used: {name} holds half a letter, which no file can.")
     try:
-        return Settings(**_with_common_benchmark(_over(content, variables)))
+        return Settings(**_with_common_benchmark(content))
     except ValidationError as problem:
         errors = problem.errors()[:3]
         faults = "; ".join(_fault(error, variables) for error in errors)
         if all(_set_in(variables, error["loc"]) for error in errors):
             source = "The environment"
         raise SettingsInvalid(f"{source} cannot be used: {faults}.") from None
+
+
+def _is_whole(value: object) -> bool:
+    """Whether all letters of `value` can be written: JSON may name half of one, a lone surrogate."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _variables() -> dict[str, Any]:

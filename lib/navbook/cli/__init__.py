@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -124,7 +125,6 @@ def verify(fix: Annotated[bool, typer.Option("--fix", help="Write anew what is w
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sandbox(context: typer.Context) -> None:
     """A local Binance over HTTP; --help lists its options."""
-    import os
     os.execv(sys.executable, [sys.executable, "-m", "binance_sandbox", *context.args])    # noqa: S606  (signals reach it)
 
 
@@ -138,6 +138,7 @@ def lab(config: Config = None) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point: what navbook raises on purpose becomes one sentence and its exit code."""
+    os.umask(0o077)    # what it writes, balances and keys among it, is for nobody else to read
     signal.signal(signal.SIGTERM, signal.default_int_handler)    # a run that is told to end still says so in its record
     try:
         app(args=arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from navbook.cli.common import Config
+from navbook.errors import one_line
 
 app = typer.Typer(invoke_without_command=True, help="What is open; where alerts go is tried with test.")
 
@@ -20,11 +21,11 @@ def alerts(context: typer.Context, config: Config = None) -> None:
 def list_(config: Config = None) -> None:
     """The causes that are open."""
     from navbook import settings
-    from navbook.runner import alerts, printing
+    from navbook.runner import alerts
     found = alerts.opened(settings.load(config))
     for cause, alert in sorted(found.items()):
         told = "" if alert.told else "  (not delivered yet)"
-        typer.echo(printing.line(f"{alert.level:<8}  since {alert.since}  {cause}: {alert.sentence}{told}"))
+        typer.echo(one_line(f"{alert.level:<8}  since {alert.since}  {cause}: {alert.sentence}{told}"))
     if not found:
         typer.echo("Nothing is open.")
 

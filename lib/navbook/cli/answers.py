@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from navbook.cli.common import Config, Format, Output
-from navbook.errors import SettingsInvalid
+from navbook.errors import SettingsInvalid, one_line
 
 SHOWN = 12    # events in full, of a long history
 
@@ -21,7 +21,7 @@ def explain(account: Annotated[str, typer.Argument(help="An account's name; with
             config: Config = None) -> None:
     """The arithmetic of a benchmark's value, line by line; or what one flow bought in it."""
     from navbook import settings, types
-    from navbook.runner import explain, printing
+    from navbook.runner import explain
     loaded, account = settings.load(config), of or account
     if flow:
         lines = explain.flow_lines(loaded, flow, account, benchmark)
@@ -31,7 +31,7 @@ def explain(account: Annotated[str, typer.Argument(help="An account's name; with
         found = explain.moment(loaded, account, time, benchmark or types.OWN_BENCHMARK)
         lines = explain.value_lines(loaded, found, None if everything else SHOWN)
     for line in lines:
-        typer.echo(printing.line(line))
+        typer.echo(one_line(line))
 
 
 def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
@@ -53,7 +53,7 @@ def lifetime(account: Annotated[str, typer.Argument(help="An account's name.")],
         return
     typer.echo(printing.text(lifetime.table(found), output.value), nl=False)
     for line in lifetime.lines(found) if output is Format.TABLE else ():
-        typer.echo(printing.line(line))
+        typer.echo(one_line(line))
 
 
 def twin(account: Annotated[str, typer.Argument(help="An account's name.")], config: Config = None) -> None:

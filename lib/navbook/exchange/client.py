@@ -31,6 +31,7 @@ from navbook.errors import (
     OutcomeUnknown,
     RequestRejected,
     SettingsInvalid,
+    one_line,
 )
 from navbook.exchange.budget import LONGEST_WAIT_S, Budget, Turn
 from navbook.settings import Keys
@@ -280,8 +281,7 @@ class Exchange:
         for secret in (self.wire.API_KEY, self.wire.API_SECRET):
             text = text.replace(secret, "…") if secret else text
         text = re.sub(r"\?[^\s'\"]*|signature=\w*", "", text)
-        shown = "".join(letter if letter.isprintable() else " " for letter in text)
-        return " ".join(shown.split())[:200].rstrip(". ")
+        return " ".join(one_line(text).split())[:200].rstrip(". ")
 
     async def synchronise(self) -> datetime:
         """The exchange's time now; later signatures carry the offset to it. Raises as `ask` does."""

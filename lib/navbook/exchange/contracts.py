@@ -11,7 +11,7 @@ from typing import Any
 
 from navbook.exchange import orders_read
 from navbook.exchange.client import Exchange
-from navbook.exchange.values import amount, text
+from navbook.exchange.values import amount, integer, moved, text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,15 @@ class Contract:
     least: Decimal             # quantity of a market order
     most: Decimal
     least_notional: Decimal
-    brackets: tuple[dict[str, Any], ...] = ()    # rows of leverageBracket
+    brackets: tuple[dict[str, Any], ...] = ()    # see `_brackets`
 
     @property
     def most_leverage(self) -> int:
-        return max((int(row["initialLeverage"]) for row in self.brackets), default=125)
+        return max((row["initialLeverage"] for row in self.brackets), default=125)
 
     def leverage_for(self, notional: float) -> int:
         """The highest leverage of a position of `notional`."""
-        fitting = [int(row["initialLeverage"]) for row in self.brackets if notional <= float(row["notionalCap"])]
+        fitting = [row["initialLeverage"] for row in self.brackets if notional <= row["notionalCap"]]
         return max(fitting, default=0) if self.brackets else self.most_leverage
 
 
@@ -43,8 +43,7 @@ async def read(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
     known = await filters(exchange, symbols)
     for symbol, contract in known.items():
         told = (await exchange.ask(brackets, exchange.wire.futures_leverage_bracket, symbol=symbol)).payload
-        rows = orders_read.read(brackets, told, lambda told: (told[0] if isinstance(told, list) else told)["brackets"])
-        known[symbol] = replace(contract, brackets=tuple(rows))
+        known[symbol] = replace(contract, brackets=orders_read.read(brackets, told, _brackets))
     return known
 
 
@@ -54,6 +53,14 @@ async def filters(exchange: Exchange, symbols: set[str]) -> dict[str, Contract]:
     answer = await exchange.ask(endpoint, exchange.wire.futures_exchange_info)
     return orders_read.read(endpoint, answer.payload, lambda told: {
         row["symbol"]: _contract(row) for row in told["symbols"] if row["symbol"] in symbols})
+
+
+def _brackets(told: Any) -> tuple[dict[str, Any], ...]:
+    """The rows of leverageBracket, with what a position's leverage and liquidation price are worked out from."""
+    rows = (told[0] if isinstance(told, list) else told)["brackets"]
+    return tuple({"initialLeverage": integer(row["initialLeverage"]),
+                  **{name: float(moved(row[name])) for name in ("notionalCap", "maintMarginRatio", "cum")}}
+                 for row in rows)
 
 
 def _contract(row: Any) -> Contract:

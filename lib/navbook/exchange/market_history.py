@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from navbook import schemas
+from navbook.errors import AnswerUnreadable
 from navbook.exchange import fetch, parse
 from navbook.exchange.client import Exchange
-from navbook.exchange.fetch.market import FUNDING_RATES, KLINES
+from navbook.exchange.fetch.market import FUNDING, FUNDING_RATES, KLINES
 from navbook.exchange.paging import MILLISECOND
 from navbook.exchange.reading import merged
 from navbook.exchange.values import from_ms
@@ -53,7 +54,10 @@ async def settlements(exchange: Exchange, symbol: str, first: datetime, last: da
         found.append(parse.market.funding_rates(answer.payload, symbol, seen_at))
         if len(answer.payload) < FUNDING_RATES:
             return merged(found, schemas.FUNDING_RATES).sort("time")
-        start = from_ms(answer.payload[-1]["fundingTime"]) + MILLISECOND
+        after = from_ms(answer.payload[-1]["fundingTime"]) + MILLISECOND
+        if after <= start:
+            raise AnswerUnreadable(FUNDING, f"its page after {start:%Y-%m-%d %H:%M} goes back in time")
+        start = after
 
 
 async def symbol_filters(exchange: Exchange, symbol: str, seen_at: datetime) -> pl.DataFrame:

@@ -11,6 +11,7 @@ EXACT = Context(prec=76, traps=[InvalidOperation])    # sums of amounts keep eve
 LARGEST = Decimal(10) ** 20     # of an amount: what is left of the point in schemas.AMOUNT
 SMALLEST = Decimal(1).scaleb(-18)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)    # a time beyond is seconds or microseconds taken for milliseconds
 
 
 def amount(value: Any) -> Decimal:
@@ -79,7 +80,7 @@ def given(value: Any) -> Any:
 
 def from_ms(milliseconds: Any) -> datetime:
     """A time in milliseconds since the epoch; exact."""
-    return EPOCH + timedelta(milliseconds=integer(milliseconds))
+    return _plausible(EPOCH + timedelta(milliseconds=integer(milliseconds)), milliseconds)
 
 
 def from_text(value: Any) -> datetime:
@@ -87,7 +88,13 @@ def from_text(value: Any) -> datetime:
     if not isinstance(value, str) or value.isdecimal():
         return from_ms(value)
     time = datetime.fromisoformat(value)
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return _plausible(time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC), value)
+
+
+def _plausible(time: datetime, value: Any) -> datetime:
+    if not EPOCH <= time < LATEST:
+        raise ValueError(f"{shown(value)} is no time since 1970")
+    return time
 
 
 def milliseconds(time: datetime) -> int:

@@ -50,9 +50,9 @@ class Live:
         """Whether `name` is a live dashboard: a notebook of the folder that says so itself."""
         try:
             about = json.loads((self.folder / f"{name}.ipynb").read_bytes())["metadata"]
-        except (OSError, ValueError):
+            return bool(about.get("navbook", {}).get("page") == "live")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):    # no notebook
             return False
-        return bool(about.get("navbook", {}).get("page") == "live")
 
     async def warm(self) -> None:
         """Execute every live dashboard once, so that the first visitor waits for none."""

@@ -25,7 +25,7 @@ from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-from navbook.publish import live, palette, stamp
+from navbook.publish import identity, live, palette, stamp
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
@@ -55,7 +55,7 @@ def run(published: Path, bound: socket.socket, *, token: str | None, ready: Call
     config.MappingKernelManager.cull_idle_timeout = live.IDLE_S
     config.MappingKernelManager.cull_interval = live.LOOK_S
     app = Pages(config=config, root_dir=str(published), config_file_paths=[], open_browser=False, token=token,
-                log_level=logging.ERROR,
+                log_level=logging.ERROR, identity_provider_class=identity.OneToken,
                 tornado_settings={"allow_remote_access": token is not None, "headers": HEADERS})
     app.bound, app.ready, app.variables = bound, ready, kernels
     for noisy in ("tornado.access", "tornado.application", "tornado.general"):

@@ -7,7 +7,7 @@ in `<runs>/.alerts/<environment>.json`. What could not be delivered is tried aga
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from filelock import FileLock
+from pydantic import TypeAdapter, ValidationError
 
 from navbook import redaction, settings
 from navbook.errors import FolderUnusable, Locked, NavbookError
@@ -167,11 +168,10 @@ def _place(config: Settings) -> Path:
 
 def _read(place: Path) -> dict[str, Alert]:
     try:
-        found: Mapping[str, dict[str, object]] = json.loads(place.read_text(encoding="utf-8"))
-        return {cause: Alert(**alert) for cause, alert in found.items()}    # type: ignore[arg-type]
+        return TypeAdapter(dict[str, Alert]).validate_json(place.read_bytes())
     except OSError:    # there is none, or none to be had
         return {}
-    except (ValueError, TypeError, AttributeError):    # damaged: what is still wrong is told once more
+    except ValidationError:    # damaged: what is still wrong is told once more
         return {}
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from navbook import schemas
 from navbook.compute.books import Facts
@@ -24,6 +24,7 @@ from navbook.runner import logs, rebuild, records, stores
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 from navbook.store import tables, upkeep
+from navbook.types import Environment
 
 MANIFEST = "backup.json"
 LATEST = "latest"
@@ -89,9 +90,15 @@ def find(config: Settings, name: str) -> Path:
 def read(place: Path) -> Backup:
     """What the backup at `place` tells of itself. Raises `BackupDamaged`."""
     try:
-        return Backup(**json.loads((place / MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as problem:
-        raise BackupDamaged(f"{place / MANIFEST} cannot be read ({problem}); use another backup.") from None
+        made = TypeAdapter(Backup).validate_json((place / MANIFEST).read_bytes())
+        if made.time.tzinfo and made.environment in set(Environment):
+            return made
+        reason = "it does not say when, or of which environment, it was made"
+    except ValidationError as problem:
+        reason = f"{problem.error_count()} of its entries are not what they should be"
+    except (OSError, ValueError) as problem:
+        reason = str(problem)
+    raise BackupDamaged(f"{place / MANIFEST} cannot be read ({reason}); use another backup.")
 
 
 def restore(config: Settings, name: str, to: Path) -> Path:

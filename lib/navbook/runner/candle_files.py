@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,13 @@ PRICES = ("open", "high", "low", "close")
 DUMP = ("open_time", *PRICES, "volume")                       # of a dump without a header; what follows is left out
 FUNDING_NAMES = {"calc_time": "time", "funding_time": "time", "fundingTime": "time", "last_funding_rate": "rate",
                  "funding_rate": "rate", "fundingRate": "rate", "markPrice": "mark_price"}
+USED = {*DUMP, *FUNDING_NAMES.values()}
 NAME = re.compile(r"(?P<symbol>[A-Z0-9]+)(-(?P<interval>\d+(?:mo|[smhdw]|M)))?(?![A-Za-z0-9]).*\.(parquet|csv|zip)")
 MARKETS = {"spot": "spot", "um": "um", "funding": "um"}       # by the folder that a file lies in
 OTHER_PRICES = re.compile(r"mark|index|premium|^cm$", re.IGNORECASE)    # folders of what nobody traded at
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, EOFError,
+              OSError, RuntimeError, ValueError)              # RuntimeError: a password or a method is asked for
+LARGEST = 2 ** 30                                             # bytes of one table within a zip file
 MICROSECONDS = 100_000_000_000_000                            # a time from here on is no number of milliseconds
 
 
@@ -82,15 +87,22 @@ def read(source: Source) -> tuple[schemas.FrameSchema, pl.DataFrame]:
     """
     try:
         rows = pl.concat(_tables(source.path), how="vertical_relaxed")
-    except (pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, UnicodeDecodeError, ValueError) as problem:
-        raise CandlesInvalid(f"{source.path} cannot be read ({str(problem).splitlines()[0]})") from None
+    except UNREADABLE as problem:
+        told = " ".join(str(problem).split())[:200] or "it is damaged"
+        raise CandlesInvalid(f"{source.path} cannot be read ({told})") from None
     rows = rows.rename({name: ours for name, ours in FUNDING_NAMES.items() if name in rows.columns}
                        if "open_time" not in rows.columns else {})
+    if strange := [name for name in rows.columns if name in USED and not _is_plain(rows.schema[name])]:
+        raise CandlesInvalid(f"{source.path} has no numbers in {strange[0]}, but {rows.schema[strange[0]]}")
     if {"time", "rate"} <= set(rows.columns):
         return schemas.FUNDING_RATES, _funding(source, rows)
     if missing := [column for column in DUMP if column not in rows.columns]:
         raise CandlesInvalid(f"{source.path} has no column {', '.join(missing)}")
     return schemas.CANDLES, _candles(source, rows)
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or isinstance(dtype, pl.Datetime | pl.String | pl.Null)
 
 
 def _tables(path: Path) -> Iterator[pl.DataFrame]:
@@ -100,6 +112,8 @@ def _tables(path: Path) -> Iterator[pl.DataFrame]:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.endswith(".csv"):
+                    if archive.getinfo(name).file_size > LARGEST:
+                        raise ValueError(f"{name} in it is larger than {LARGEST >> 20} MiB")
                     yield _csv(archive.read(name))
     else:
         yield _csv(path.read_bytes())
@@ -164,7 +178,8 @@ def _time(column: pl.Series) -> pl.Series:
                 else column.dt.convert_time_zone("UTC")).cast(schemas.TIME)
     stamps = column.cast(pl.Int64, strict=False)
     factor = 1 if (stamps.drop_nulls() >= MICROSECONDS).any() else 1000
-    return (stamps * factor).cast(schemas.TIME)
+    possible = stamps.is_between(0, 40 * MICROSECONDS // factor)    # to 2096: beyond, a product might not fit
+    return (stamps.zip_with(possible, pl.Series([None], dtype=pl.Int64)) * factor).cast(schemas.TIME)
 
 
 def _amount(column: pl.Series) -> pl.Series:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from navbook import schemas
-from navbook.errors import NavbookError
+from navbook.errors import NavbookError, one_line
 from navbook.publish import series, words
 from navbook.runner import machine
 from navbook.runner.finding import Finding, State
@@ -41,7 +41,7 @@ def text(name: str, finding: Finding) -> str:
     rest = len(finding.lines) - LISTED
     lines = [*finding.lines[:LISTED], *([f"and {rest} more"] if rest > 0 else [])]
     said = f"{finding.state:<4}  {name:<14}  {finding.sentence} {finding.next_step}".rstrip()
-    return "\n".join([said, *(f"      {_printable(line)}" for line in lines)])
+    return "\n".join([said, *(f"      {one_line(line)}" for line in lines)])
 
 
 def store(config: Settings, now: datetime) -> Finding:
@@ -177,7 +177,3 @@ def _faults(location: str, schema: FrameSchema) -> Iterable[str]:
             yield f"The table {schema.name} has another schema: {', '.join(wrong)}."
             return
 
-
-def _printable(line: str) -> str:
-    """Words from outside, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in line)

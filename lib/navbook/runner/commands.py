@@ -20,6 +20,7 @@ from navbook.settings import Settings
 from navbook.store import tables
 
 Told = Callable[[str], None]
+LAB = ("--ServerApp.identity_provider_class=navbook.publish.identity.OneToken",)    # beside Jupyter's own guards
 
 
 def job(config: Settings, name: str, account: str, told: Told, /, *, in_process: bool = False,
@@ -228,5 +229,5 @@ def lab(config: Settings) -> int:
 
     from navbook.runner import kernels
     with tempfile.TemporaryDirectory(prefix="navbook-lab-") as aside:
-        return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(settings.NOTEBOOKS)],
+        return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(settings.NOTEBOOKS), *LAB],
                                env=kernels.variables(config, Path(aside)))

@@ -48,6 +48,8 @@ def database(config: Settings, file: Path, *, force: bool = False) -> None:
     Raises `SettingsInvalid` when `file` is there already, unless `force`; `QueryFailed` when a table cannot be
     read, `StoreUnusable` when the file cannot be written.
     """
+    if file.is_dir() or not file.name:
+        raise SettingsInvalid(f"{file} is a folder; name a file in it.")
     if file.exists() and not force:
         raise SettingsInvalid(f"{file} is there already; name another file, or add --force.")
     beside = file.with_name(f".{file.name}.{os.getpid()}")

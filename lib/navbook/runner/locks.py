@@ -56,7 +56,15 @@ def _about(place: Path) -> Path:
     return place.with_suffix(".json")
 
 
+def told_of(place: Path) -> tuple[object, str]:
+    """The process that holds (or held last) the lock at `place`, and since when, by the note beside it."""
+    try:
+        by = json.loads(_about(place).read_text(encoding="utf-8"))
+        return by["pid"], str(by["since"])
+    except (OSError, ValueError, LookupError, TypeError):    # being written at this moment, or damaged
+        return "unknown", "?"
+
+
 def _holder(place: Path) -> str:
-    about = _about(place)
-    by = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {"pid": "unknown", "since": "?"}
-    return f"process {by['pid']} since {by['since']}"
+    pid, since = told_of(place)
+    return f"process {pid} since {since}"

@@ -14,7 +14,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from navbook import schemas
-from navbook.errors import FolderUnusable, SettingsInvalid
+from navbook.errors import FolderUnusable, SettingsInvalid, one_line
 from navbook.runner import logs, printing
 from navbook.runner.files import write_whole
 from navbook.runner.logs import FILE
@@ -83,8 +83,9 @@ def text(found: Iterable[dict[str, Any]], form: str) -> str:
     """Rows as a table, as CSV (both with the columns of LOGS), or as they are: one JSON object a line."""
     if form == "json":
         return "".join(f"{line(row, form)}\n" for row in found)
-    shown = [{name: row.get(name) for name in schemas.LOGS.columns} | {"time": _time(row)} for row in found]
-    frame = pl.DataFrame(shown, schema=schemas.LOGS.columns, strict=False)
+    shown = [{name: _cell(row.get(name), dtype) for name, dtype in schemas.LOGS.columns.items()} | {"time": _time(row)}
+             for row in found]
+    frame = pl.DataFrame(shown, schema=schemas.LOGS.columns)
     if form == "table":
         frame = frame.select(column for column in frame if column.name in ("time", "level", "event")
                              or column.null_count() < frame.height)
@@ -98,7 +99,7 @@ def line(row: dict[str, Any], form: str) -> str:
     if form == "csv":
         return text([row], form).splitlines()[1]
     named = [str(row[name]) for name in ("level", "category", "account", "event", "seconds", "reason") if row.get(name)]
-    return printing.line(f"{_time(row):%F %T}  {'  '.join(named)}")
+    return one_line(f"{_time(row):%F %T}  {'  '.join(named)}")
 
 
 def files(config: Settings) -> list[Path]:
@@ -107,10 +108,19 @@ def files(config: Settings) -> list[Path]:
     return [*sorted(config.logs_folder.glob(ASIDE)), *([present] if present.exists() else [])]
 
 
+def _cell(value: Any, dtype: pl.DataType) -> Any:
+    """`value` of a row as its column takes it: what is none is told as text, or not at all."""
+    if value is None or dtype == pl.String:
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+    if dtype == pl.Boolean or isinstance(value, bool):
+        return value if dtype == pl.Boolean and isinstance(value, bool) else None
+    return float(value) if isinstance(value, int | float) and abs(value) < 2**63 else None
+
+
 def _row(line: str) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and "event" in row else None
 

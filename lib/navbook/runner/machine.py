@@ -6,7 +6,6 @@ Each looks at one thing and says what to do, as those of `check`.
 from __future__ import annotations
 
 import asyncio
-import json
 import platform
 import shutil
 import time
@@ -23,6 +22,7 @@ from navbook.errors import ExchangeError, SettingsInvalid
 from navbook.publish import words
 from navbook.runner import alerts, backups, records, stores
 from navbook.runner.finding import Finding, State
+from navbook.runner.locks import told_of
 from navbook.settings import Settings
 from navbook.store import tables
 from navbook.types import Environment
@@ -82,7 +82,7 @@ def locks(config: Settings, now: datetime) -> Finding:
             with FileLock(place, timeout=0):
                 pass
         except Timeout:
-            held.append((place.stem.partition("-")[2], _holder(place)))
+            held.append((place.stem.partition("-")[2], told_of(place)))
         except OSError as problem:
             return Finding(State.FAIL, f"The lock {place} cannot be taken: {problem.strerror}.",
                            "Mend the folder's rights.")
@@ -206,14 +206,6 @@ def _growth(folders: list[Path]) -> float:
                 grown += found.st_size
                 oldest = min(oldest, found.st_mtime)
     return grown / max((now - oldest) / 86_400, 1)
-
-
-def _holder(lock: Path) -> tuple[object, str]:
-    try:
-        by = json.loads(lock.with_suffix(".json").read_text(encoding="utf-8"))
-        return by["pid"], by["since"]
-    except (OSError, ValueError, LookupError):
-        return "unknown", "?"
 
 
 def _older(since: str, than: datetime) -> bool:

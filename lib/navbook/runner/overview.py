@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -89,8 +90,9 @@ def shared(config: Settings) -> dict[str, str]:
     """The share pages that are published, and the account of each."""
     found = {}
     for notebook in sorted((config.runs_folder / "published").glob("share-*.ipynb")):
-        about = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
-        found[notebook.stem] = str(about["papermill"]["parameters"]["account"])
+        with suppress(ValueError, LookupError, TypeError):    # no page of ours, or not whole: the next publish mends it
+            about = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+            found[notebook.stem] = str(about["papermill"]["parameters"]["account"])
     return found
 
 

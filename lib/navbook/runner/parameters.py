@@ -53,7 +53,7 @@ def of(notebook: Path) -> dict[str, Parameter]:
         found = [_parameter(line) for line in ast.parse("".join(cell["source"])).body]
     except OSError as problem:
         raise SettingsInvalid(f"The notebook {notebook} cannot be read: {problem.strerror}.") from None
-    except (ValueError, KeyError, TypeError, SyntaxError) as problem:
+    except (ValueError, LookupError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError) as problem:
         raise SettingsInvalid(f"{notebook} is no notebook with a parameters cell: {problem}.") from None
     return {each.name: each for each in found if each}
 

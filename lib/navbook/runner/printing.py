@@ -22,7 +22,7 @@ def text(frame: pl.DataFrame, form: str) -> str:
         return exact.with_columns(selectors.datetime().dt.strftime("%FT%TZ")).write_json() + "\n"
     shown = exact.with_columns(selectors.datetime().dt.strftime("%F %T"),
                                selectors.float().map_batches(_figures, pl.String),
-                               selectors.string().str.replace_all(r"\p{C}", " ")).with_columns(
+                               unprintable_as_blank()).with_columns(
         selectors.string().fill_null(""))
     numbers = selectors.by_name(frame.select(selectors.numeric() | selectors.decimal()).columns)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
@@ -30,9 +30,9 @@ def text(frame: pl.DataFrame, form: str) -> str:
         return f"{shown.with_columns(_right(numbers))}\n"
 
 
-def line(words: str) -> str:
-    """`words` as one line of a terminal: what is no letter is a blank."""
-    return "".join(letter if letter.isprintable() else " " for letter in words)
+def unprintable_as_blank() -> pl.Expr:
+    """Texts in which nothing commands a terminal."""
+    return selectors.string().str.replace_all(r"\p{C}", " ")
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:

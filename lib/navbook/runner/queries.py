@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from navbook.errors import NavbookError
+from navbook.runner import printing
 from navbook.settings import Settings
 from navbook.store import catalog, tables
 
@@ -37,12 +38,12 @@ def sql(config: Settings, query: str, form: str) -> str:
     except (duckdb.Error, pl.exceptions.PolarsError) as problem:
         raise failed(config.location, problem) from None
     if form == "csv":
-        return frame.write_csv()
+        return printing.harmless(frame).write_csv()
     if form == "json":
         return f"{_json(frame, nested)}\n"
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
                    fmt_str_lengths=80, tbl_width_chars=200):
-        return f"{frame}\n"
+        return f"{frame.with_columns(printing.unprintable_as_blank())}\n"
 
 
 def _nested(answer: duckdb.DuckDBPyRelation) -> list[int]:

@@ -12,13 +12,15 @@ import secrets
 import shutil
 import subprocess
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter
 
 import navbook
 from navbook import schemas, settings
@@ -62,14 +64,14 @@ class Record:
     hashes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> Record | None:
         """The record in `folder`; None where there is none that can be read, as after a kill at its very start."""
         try:
             said = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            known = {each.name for each in fields(cls)}
-            return cls(**{"notebook": said["job"], "store": "",
-                          **{name: value for name, value in said.items() if name in known}})
-        except (OSError, ValueError, TypeError, KeyError):
+            found = _adapter().validate_python({"notebook": said["job"], "store": "", **said})
+            times = [datetime.fromisoformat(text) for text in (found.started_at, found.ended_at, found.slot) if text]
+            return found if found.started_at and found.status in set(RunStatus) and all(map(_in_utc, times)) else None
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return None
 
     @property
@@ -92,6 +94,15 @@ class Record:
         except FolderUnusable:
             (folder / ROOM).unlink(missing_ok=True)
             write_whole(folder / NAME, text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)
+
+
+def _in_utc(time: datetime) -> bool:
+    return time.utcoffset() == timedelta()
 
 
 def begun(config: Settings, job: str, account: str, parameters: dict[str, Any], slot: datetime | None,

@@ -87,7 +87,7 @@ def _plan(config: Settings, name: str, section: Mapping[str, Any]) -> Plan:
     if unknown := section.keys() - (set(RULE_NAMES) - FROM_THE_HOST) - OWN:
         raise wrong(f"{min(unknown)} is not one of its settings")
     account, symbol = section.get("account"), section.get("symbol")
-    if account not in config.accounts:
+    if not isinstance(account, str) or account not in config.accounts:
         raise wrong(f"account = {account!r} is none of {', '.join(config.accounts) or 'the accounts'}")
     if not isinstance(symbol, str) or not re.fullmatch(r"[A-Z0-9]{5,20}", symbol):
         raise wrong(f"symbol = {symbol!r} is no symbol such as BTCUSDT")

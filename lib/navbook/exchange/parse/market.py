@@ -18,7 +18,7 @@ SETTLEMENT = ("market", "symbol", "time")
 def prices(payload: Any, time: datetime) -> pl.DataFrame:
     """PRICES of `GET /api/v3/ticker/price`: one row per pair that trades."""
     def row(ticker: Any) -> tuple[Any, ...]:
-        return time, text(ticker["symbol"]), amount(ticker["price"]), time
+        return time, text(ticker["symbol"]), moved(ticker["price"]), time
 
     return strict(schemas.PRICES, "GET /api/v3/ticker/price", payload, row)
 
@@ -27,7 +27,7 @@ def candles(payload: Any, symbol: str, seen_at: datetime, interval: str = "1m", 
     """CANDLES of `GET /api/v3/klines` or `GET /fapi/v1/klines`: [open time ms, open, high, low, close, volume, …]."""
     def row(kline: Any) -> tuple[Any, ...]:
         open_time, first, high, low, last, volume = kline[:6]
-        parts = (amount(part) for part in (first, high, low, last, volume))
+        parts = (moved(part) for part in (first, high, low, last, volume))
         return (market, symbol, interval, from_ms(open_time), *parts, seen_at)
 
     return strict(schemas.CANDLES, f"{KLINES_OF[market]} ({symbol})", payload, row)

@@ -17,7 +17,7 @@ import polars as pl
 from navbook import schemas
 from navbook.errors import AnswerUnreadable
 from navbook.exchange.rows import UNREADABLE, as_object, listed, read, strict, why
-from navbook.exchange.values import ZERO, amount, flag, from_ms, integer, text, total
+from navbook.exchange.values import LARGEST, ZERO, amount, flag, from_ms, integer, text, total
 from navbook.types import Wallet
 
 EARN = "earn"    # the exchange has one total for Simple Earn, flexible and locked
@@ -169,7 +169,11 @@ def totals(payload: Any) -> list[Total]:
         return Total(name, NAMES.get(normalize("NFKC", name).casefold(), Wallet.OTHER), amount(wallet["balance"]),
                      flag(wallet.get("activate", True)))
 
-    return read("GET /sapi/v1/asset/wallet/balance", payload, row)
+    endpoint = "GET /sapi/v1/asset/wallet/balance"
+    found = read(endpoint, payload, row)
+    if sum(abs(one.value) for one in found) >= LARGEST:    # so that any sum of them fits
+        raise AnswerUnreadable(endpoint, "its values together are no amount")
+    return found
 
 
 def wallet_totals(found: Iterable[Total], account: str, time: datetime) -> pl.DataFrame:
