@@ -13,7 +13,7 @@ from pathlib import Path
 
 from commands import clean_environment
 
-READY_S = 30
+READY_S = 60
 
 
 @dataclass
@@ -41,6 +41,11 @@ class Dask:
         return self._run("worker", self.address, "--nworkers", "1", "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1",
                          "--local-directory", str(self.folder), *options)
 
+    def wait_for(self, workers: int) -> None:
+        from distributed import Client
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=READY_S)
+
     def end(self) -> None:
         for process in reversed(self.processes):
             process.kill()
@@ -48,8 +53,9 @@ class Dask:
 
     def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "dask.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "dask", *arguments, "--no-dashboard"], cwd=self.folder,
-                                       env=clean_environment() | self.variables, stdout=log, stderr=log)
+            process = subprocess.Popen([sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--dashboard-address", ":0"],
+                                       env=clean_environment() | {"DASK_TEMPORARY_DIRECTORY": str(self.folder)} | self.variables,
+                                       cwd=self.folder, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 

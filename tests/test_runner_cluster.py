@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusters import dask
+from clusters import READY_S, dask
 from commands import navbook, sentence
 from navbook import settings
 from navbook.compute import backtest, validation
@@ -40,14 +40,15 @@ def candles():
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     with dask(tmp_path_factory.mktemp("dask"), workers=2) as started:
+        started.wait_for(2)
         yield started
 
 
 @contextmanager
 def away(started, workers: int = 2) -> Iterator[cluster.Cluster]:
-    """A connection to a cluster with so many workers in it: they take a moment to come."""
+    """A connection to a cluster, once so many workers are in it."""
+    started.wait_for(workers)
     with closing(cluster.Cluster(started.address)) as found:
-        found._client.wait_for_workers(workers, timeout=30)
         yield found
 
 
@@ -133,19 +134,19 @@ def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_in_a_moment(tmp
         cluster.Cluster(started.address).sweep(candles, RULES, GRID)
 
 
-SAYS = "from distributed import versions\nasked = versions.get_package_info\nversions.get_package_info = "
+SAYS = "from distributed import versions\nversions.get_package_info = lambda names, asked=versions.get_package_info: {**asked(names), "
 
 
 @pytest.mark.parametrize(("other", "has"), [
-    pytest.param(f'{SAYS}lambda names: {{**asked(names), "python": "3.99.0"}}', r"has python 3.99.0, not python 3\.", id="python"),
-    pytest.param(f'{SAYS}lambda names: {{**asked(names), "navbook": None}}', r"has no navbook, not navbook 0\.", id="none"),
+    pytest.param(SAYS + '"python": "3.99.0"}', r"has python 3.99.0, not python 3\.", id="python"),
+    pytest.param(SAYS + '"navbook": None}', r"has no navbook, not navbook 0\.", id="none"),
     pytest.param('from navbook.runner import cluster\ncluster.code = lambda: "other"', "has another navbook.compute", id="code")])
 def test_a_worker_with_another_environment_is_refused_before_anything_runs(two, tmp_path, candles, other, has):
     (tmp_path / "other.py").write_text(other)
     with away(two) as elsewhere:
         stranger = two.worker("--preload", str(tmp_path / "other.py"))
         try:
-            elsewhere._client.wait_for_workers(3, timeout=30)
+            elsewhere._client.wait_for_workers(3, timeout=READY_S)
             with pytest.raises(ClusterUnusable, match=rf"its worker tcp://\S+ {has}.*; give it the same environment"), closing(
                     cluster.Cluster(two.address)) as newcomer:
                 newcomer.sweep(candles, RULES, GRID)

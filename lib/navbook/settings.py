@@ -47,10 +47,12 @@ DEMO_BENCHMARKS = {    # beside the accounts' own, where no file says otherwise
     "hold": {"rebalance": "never"}, "bitcoin": {"weights": {"BTC": 1.0}, "rebalance": "never"},
     "ether": {"weights": {"ETH": 1.0}, "rebalance": "never"}, "cash": {"weights": {"USDT": 1.0}, "rebalance": "never"}}
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w!.*'()/-]*)?")
+DASHBOARDS_TOKEN = "NAVBOOK_DASHBOARDS_TOKEN"    # noqa: S105  (a variable's name)
 BUCKET_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")    # of a store in a bucket
 SECRET = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?|NAVBOOK_ALERTS_URLS(_FILE)?"
-                    rf"|NAVBOOK_HEARTBEAT_URL|{'|'.join(BUCKET_KEYS)}",
+                    rf"|NAVBOOK_HEARTBEAT_URL|{DASHBOARDS_TOKEN}(_FILE)?|{'|'.join(BUCKET_KEYS)}",
                     re.IGNORECASE)    # variables that no log gets, and no kernel that does not need them
+SHORTEST_TOKEN = 16
 SET_BY_LOAD = frozenset({"base", "file"})
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
@@ -472,6 +474,20 @@ def alert_urls(config: Settings, variables: Mapping[str, str] | None = None) -> 
     urls = [*(url.get_secret_value() for url in config.alerts.urls), *told.split()]
     redaction.remember(*urls)
     return urls
+
+
+def dashboards_token(variables: Mapping[str, str] | None = None) -> str | None:
+    """What the dashboards ask for at an address that is not this machine's own; none: they make one up at each start.
+
+    NAVBOOK_DASHBOARDS_TOKEN, or the file that …_FILE names. Raises `SettingsInvalid` for one that can be guessed.
+    """
+    told, source = said_or_filed(DASHBOARDS_TOKEN, os.environ if variables is None else variables)
+    token = key_part(told, source)
+    if token and len(token) < SHORTEST_TOKEN:
+        raise SettingsInvalid(f"{source} is too short: {SHORTEST_TOKEN} letters at least, as openssl rand -hex 24 makes "
+                              "them.")
+    redaction.remember(token)
+    return token or None
 
 
 def remember_secrets(variables: Mapping[str, str] | None = None) -> None:
