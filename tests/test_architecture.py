@@ -15,7 +15,7 @@ import pytest
 
 from commands import CHECKOUT
 from navbook import schemas
-from navbook.settings import Account, Alerts, Benchmark, Fees, Group, Job, Keep, Settings
+from navbook.settings import Account, Alerts, Backtest, Benchmark, Fees, Group, Job, Keep, Settings
 from navbook.store import catalog
 
 LIB = CHECKOUT / "lib"
@@ -83,12 +83,13 @@ def test_every_command_is_described():
 
 def test_every_setting_is_described():
     settings = [name for name in Settings.model_fields if name not in ("base", "file", "benchmark", "accounts", "groups", "fees",
-                                                               "alerts", "keep")]
+                                                               "alerts", "keep", "backtest")]
     nested = [f"benchmark.{name}" for name in Benchmark.model_fields]
     nested += [f"accounts.NAME.{name}" for name in Account.model_fields]
     nested += [f"jobs.NAME.{name}" for name in Job.model_fields]
     nested += [f"groups.NAME.{name}" for name in Group.model_fields] + [f"fees.{name}" for name in Fees.model_fields]
     nested += [f"alerts.{name}" for name in Alerts.model_fields] + [f"keep.{name}" for name in Keep.model_fields]
+    nested += [f"backtest.{name}" for name in Backtest.model_fields]
     assert [name for name in settings + nested if f"`{name}`" not in README] == []
 
 
@@ -109,7 +110,8 @@ def test_every_import_is_a_declared_dependency():
     homes = {module: {home.lower().replace("_", "-") for home in found}
              for module, found in metadata.packages_distributions().items()} | {"binance": {"python-binance"}}
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[A-Za-z0-9._-]+", name)[0].lower() for name in project["dependencies"]}
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dask"]]
+    declared = {re.match(r"[A-Za-z0-9._-]+", name)[0].lower() for name in wanted}
     foreign = {name.split(".")[0] for file in LIB.rglob("*.py") for name in imports(file)}
     foreign -= {*sys.stdlib_module_names, "navbook", "binance_sandbox"}
     assert [name for name in sorted(foreign) if not homes[name] & declared] == []

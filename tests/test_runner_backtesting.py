@@ -169,7 +169,7 @@ def test_every_option_is_a_parameter_of_the_plan():
     from navbook.cli.backtesting import backtest
     renamed = {"amount": "amount_usdt", "tp": "tp_usdt", "sl": "sl_usdt", "wallet": "wallet_usdt"}
     options = {renamed.get(name, name) for name in inspect.signature(backtest).parameters}
-    assert options - {"trade", "no_notebook", "config"} == set(inspect.signature(Plan).parameters)
+    assert options - {"trade", "dask", "no_notebook", "config"} == set(inspect.signature(Plan).parameters)
 
 
 def test_the_command_runs_the_notebook_offline_and_writes_as_the_function_does(tmp_path):

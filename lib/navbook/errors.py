@@ -3,7 +3,8 @@
     NavbookError
     |-- SettingsInvalid, StoreMismatch, UnknownParameter,
     |   BracketInvalid, KeyUnsafe                          correct the input, rerun
-    |-- StoreUnusable, FolderUnusable                      mend the disk or the folder, rerun
+    |-- StoreUnusable, StoreUnreadable, FolderUnusable     mend the disk or the folder, rerun
+    |-- ClusterUnusable                                    mend the Dask cluster, rerun
     |-- SchemaMismatch, KeyRepeated, PriceMissing,
     |   CandlesInvalid, FundingInvalid                     correct the data, rerun
     |-- JobFailed, SnapshotIncomplete                      the work was not done whole: see the run
@@ -59,12 +60,27 @@ class StoreUnusable(NavbookError):
                          "check that the folder exists, may be written and has room, then run again.")
 
 
+class StoreUnreadable(NavbookError):
+    """The store's disk or bucket does not answer, or refuses this key."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"The store {place} cannot be reached: {reason}. Check the network, the AWS_… variables and "
+                         "the bucket's rights, then run again.")
+
+
 class FolderUnusable(NavbookError):
     """A file could not be written; what was there before still is."""
 
     def __init__(self, place: object, problem: OSError) -> None:
         super().__init__(f"{place} cannot be written: {problem.strerror or problem}; check that the folder exists, may "
                          "be written and has room, then run again.")
+
+
+class ClusterUnusable(NavbookError):
+    """The sweep could not be run on other machines; nothing was stored."""
+
+    def __init__(self, address: str, reason: str, next_step: str) -> None:
+        super().__init__(f"The Dask cluster at {address} cannot be used: {reason}; {next_step}.")
 
 
 class UnknownParameter(NavbookError):

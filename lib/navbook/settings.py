@@ -46,8 +46,13 @@ ANY_TESTNET_ACCOUNT = "BINANCE_TESTNET"    # the variables' beginning for accoun
 DEMO_BENCHMARKS = {    # beside the accounts' own, where no file says otherwise
     "hold": {"rebalance": "never"}, "bitcoin": {"weights": {"BTC": 1.0}, "rebalance": "never"},
     "ether": {"weights": {"ETH": 1.0}, "rebalance": "never"}, "cash": {"weights": {"USDT": 1.0}, "rebalance": "never"}}
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w!.*'()/-]*)?")
+DASHBOARDS_TOKEN = "NAVBOOK_DASHBOARDS_TOKEN"    # noqa: S105  (a variable's name)
+BUCKET_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")    # of a store in a bucket
 SECRET = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?|NAVBOOK_ALERTS_URLS(_FILE)?"
-                    r"|NAVBOOK_HEARTBEAT_URL", re.IGNORECASE)    # variables that no kernel and no log gets
+                    rf"|NAVBOOK_HEARTBEAT_URL|{DASHBOARDS_TOKEN}(_FILE)?|{'|'.join(BUCKET_KEYS)}",
+                    re.IGNORECASE)    # variables that no log gets, and no kernel that does not need them
+SHORTEST_TOKEN = 16
 SET_BY_LOAD = frozenset({"base", "file"})
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
@@ -132,6 +137,19 @@ class Alerts(Section):
         return self
 
 
+def _scheduler(address: str) -> str:
+    parts = urlsplit(address)
+    if not re.fullmatch(r"(tcp|tls)://[\w.:\[\]-]+:\d+", address) or not parts.hostname:
+        raise ValueError(f"must be the address of a Dask scheduler such as tcp://10.0.0.5:8786, not {address!r}")
+    return address
+
+
+class Backtest(Section):
+    """Where the sweeps of backtests run."""
+
+    dask: Annotated[str, AfterValidator(_scheduler)] | None = None    # none: in the process that asks
+
+
 class Keep(Section):
     """How long what is no fact is kept."""
 
@@ -164,6 +182,7 @@ class Settings(BaseSettings):
     heartbeat_url: SecretStr | None = None            # asked after each success: a dead machine cannot alert
     backups: str | None = None                        # a folder; none: backups, beside the environments of the store
     keep: Keep = Keep()
+    backtest: Backtest = Backtest()
     jobs: dict[JobName, Job] = {}
     trade: dict[str, dict[str, Any]] = {}
     stablecoins: tuple[str, ...] = STABLECOINS        # count 1 USD
@@ -180,6 +199,21 @@ class Settings(BaseSettings):
                                    file_secret_settings: PydanticBaseSettingsSource,
                                    ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)    # the environment comes in through `load` alone, once
+
+    @field_validator("store")
+    @classmethod
+    def _folder_or_bucket(cls, store: str) -> str:
+        if "://" in store and not BUCKET.fullmatch(store):
+            raise ValueError(f"must be a folder or s3://bucket/prefix; a bucket's key is in {BUCKET_KEYS[0]} and "
+                             f"{BUCKET_KEYS[1]} of the environment")
+        return store
+
+    @field_validator("runs", "vault", "backups")
+    @classmethod
+    def _on_this_machine(cls, place: str | None) -> str | None:
+        if place and "://" in place:
+            raise ValueError("must be on this machine: of all that is kept, the store alone can be in a bucket")
+        return place
 
     @model_validator(mode="after")
     def _accounts_fit(self) -> Self:
@@ -306,8 +340,17 @@ def parse(text: str, path: Path) -> Settings:
     return config
 
 
+def on_cluster(config: Settings, address: str) -> Settings:
+    """`config` with the sweeps of its backtests on the Dask scheduler at `address`. Raises `SettingsInvalid`."""
+    try:
+        return config.model_copy(update={"backtest": Backtest(dask=address)})
+    except ValidationError as problem:
+        raise SettingsInvalid(f"--{_fault(problem.errors()[0], {})}.") from None
+
+
 def _validated(content: Mapping[str, Any], source: str) -> Settings:
     variables = _variables()
+    redaction.remember(*map(os.environ.get, BUCKET_KEYS))
     content = _over(content, variables)
     if torn := next((key for key, value in content.items() if not _is_whole({key: value})), None):
         name = f"NAVBOOK_{torn.upper()}" if torn in variables else torn
@@ -456,6 +499,20 @@ def alert_urls(config: Settings, variables: Mapping[str, str] | None = None) -> 
     return urls
 
 
+def dashboards_token(variables: Mapping[str, str] | None = None) -> str | None:
+    """What the dashboards ask for at an address that is not this machine's own; none: they make one up at each start.
+
+    NAVBOOK_DASHBOARDS_TOKEN, or the file that …_FILE names. Raises `SettingsInvalid` for one that can be guessed.
+    """
+    told, source = said_or_filed(DASHBOARDS_TOKEN, os.environ if variables is None else variables)
+    token = key_part(told, source)
+    if token and len(token) < SHORTEST_TOKEN:
+        raise SettingsInvalid(f"{source} is too short: {SHORTEST_TOKEN} letters at least, as openssl rand -hex 24 makes "
+                              "them.")
+    redaction.remember(token)
+    return token or None
+
+
 def remember_secrets(variables: Mapping[str, str] | None = None) -> None:
     """Hide from logs the values of all secret variables and files, those that nobody asked for yet, too."""
     for name, value in (os.environ if variables is None else variables).items():
@@ -476,6 +533,12 @@ def without_secrets(variables: Mapping[str, str], keep_accounts: Iterable[str] =
         own = _key_variables(f"NAVBOOK_{variable_of(account)}")
         kept |= own if any(variables.get(name) for name in own) else _key_variables(ANY_TESTNET_ACCOUNT)
     return {name: value for name, value in variables.items() if name in kept or not SECRET.fullmatch(name)}
+
+
+def bucket_variables(config: Settings, variables: Mapping[str, str]) -> dict[str, str]:
+    """The secret variables that a process needs to read and write the store: none where that is a folder."""
+    needed = BUCKET_KEYS if "://" in config.store else ()
+    return {name: variables[name] for name in needed if name in variables}
 
 
 def _key_variables(prefix: str) -> set[str]:

@@ -17,6 +17,8 @@ STEP = "Of the quantity; 0: not rounded. Default: the exchange's on um."
 TICK = "Of the price levels; 0: not rounded. Default: the exchange's on um."
 GRID = "Another value to try, as RULE=VALUE,VALUE; may be repeated. Default: 64 of take profit and stop."
 
+DASK = "Run the grid on this Dask scheduler's workers: tcp://HOST:PORT or tls://HOST:PORT."
+
 
 def backtest(trade: Annotated[str | None, typer.Option(metavar="NAME", help=TRADE)] = None,
              symbol: Annotated[str | None, typer.Option(help="Default: BTCUSDT.")] = None,
@@ -41,6 +43,7 @@ def backtest(trade: Annotated[str | None, typer.Option(metavar="NAME", help=TRAD
              intrabar: Annotated[Intrabar | None, typer.Option(help="pessimistic, optimistic or path.")] = None,
              grid: Annotated[list[str] | None, typer.Option(help=GRID)] = None,
              name: Annotated[str | None, typer.Option(help="What it is kept under; default: symbol and side.")] = None,
+             dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help=DASK)] = None,
              no_notebook: NoNotebook = False, config: Config = None) -> None:
     """Replay the take-profit and stop strategy over a market's past, and a grid of settings around it."""
     given: dict[str, Any] = {
@@ -52,6 +55,8 @@ def backtest(trade: Annotated[str | None, typer.Option(metavar="NAME", help=TRAD
     from navbook import settings
     from navbook.runner import backtest_plan, commands
     loaded = settings.load(config)
+    if dask is not None:
+        loaded = settings.on_cluster(loaded, dask)
     parameters = backtest_plan.of_trade(loaded, trade) if trade else {}
     parameters |= {key: value.value if isinstance(value, StrEnum) else value
                    for key, value in given.items() if value is not None}

@@ -67,15 +67,20 @@ class Combinations:
         return replace(self.rules, **{name: values[self.places[name][combination]]
                                       for name, values in self.axes.items()})
 
+    def values(self) -> pl.DataFrame:
+        """One row a combination: the values tried."""
+        return pl.DataFrame([_series(name, self.axes[name]).gather(self.places[name]) for name in self.axes])
+
     def frame(self, sums: dict[str, NDArray[Any]], held: float) -> pl.DataFrame:
-        values = {name: _series(name, self.axes[name]).gather(self.places[name]) for name in self.axes}
+        """`values` beside what each combination comes to, `sums`; `held` is the gain of holding the symbol."""
         counts = {name: pl.Series(sums[name]).cast(pl.Int64) for name in
                   ("trades", "wins", "losses", "liquidations", "ambiguous")}
         amounts = self.column("amount_usdt", lambda rules: rules.amount_usdt)
-        return pl.DataFrame({**values, "trades": counts["trades"], "wins": counts["wins"], "losses": counts["losses"],
-                             "pnl": sums["pnl"], "fees": sums["fees"], "funding": sums["funding"],
-                             "max_drawdown": sums["max_drawdown"], "liquidations": counts["liquidations"],
-                             "ambiguous": counts["ambiguous"], "excess": sums["pnl"] / amounts - held})
+        return pl.DataFrame({
+            **self.values().to_dict(), "trades": counts["trades"], "wins": counts["wins"], "losses": counts["losses"],
+            "pnl": sums["pnl"], "fees": sums["fees"], "funding": sums["funding"], "max_drawdown": sums["max_drawdown"],
+            "liquidations": counts["liquidations"], "ambiguous": counts["ambiguous"],
+            "excess": sums["pnl"] / amounts - held})
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:

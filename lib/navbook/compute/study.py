@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -33,12 +33,25 @@ Floats = NDArray[np.float64]
 Minutes = NDArray[np.int64]
 
 
+class Engine(Protocol):
+    """What runs the combinations of a grid: `compute.backtest` in this process, or `runner.cluster` on others."""
+
+    def sweep(self, candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[str, Sequence[Any]],
+              costs: Costs = ..., *, intrabar: str = ..., entry: pl.Expr | None = ...,
+              progress: Progress | None = ...) -> pl.DataFrame: ...
+
+    def pnl_by_period(self, candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[str, Sequence[Any]],
+                      costs: Costs = ..., *, every: str = ..., intrabar: str = ...,
+                      entry: pl.Expr | None = ...) -> Floats: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """One set of rules on one symbol, and a grid of others around it.
 
     legs      candles of BTC and ETH over the same time, as far as they are known
     progress  is told how far a part of the work is that may take long: its name, and 0 to 1
+    engine    runs the grid
     """
 
     candles: Candles
@@ -48,6 +61,7 @@ class Study:
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     legs: Mapping[str, Candles] = field(default_factory=dict)
     progress: Callable[[str, float], None] | None = None
+    engine: Engine = backtest
 
     @cached_property
     def outcomes(self) -> dict[Intrabar, Backtest]:
@@ -73,9 +87,9 @@ class Study:
 
     @cached_property
     def tried(self) -> pl.DataFrame:
-        """One row a setting of the grid; of `backtest.sweep`."""
-        return backtest.sweep(self.candles, self.rules, self.grid, self.costs, intrabar=self.intrabar,
-                              progress=self._telling("sweep"))
+        """One row a setting of the grid; as of `backtest.sweep`."""
+        return self.engine.sweep(self.candles, self.rules, self.grid, self.costs, intrabar=self.intrabar,
+                                 progress=self._telling("sweep"))
 
     @cached_property
     def benchmark(self) -> float | None:
@@ -91,8 +105,8 @@ class Study:
         every = next((name for name, minutes in PERIODS.items() if self._minutes >= 2 * BLOCKS * minutes), None)
         if every is None or self.tried.height < 2:
             return None
-        pnl = backtest.pnl_by_period(self.candles, self.rules, self.grid, self.costs, every=every,
-                                     intrabar=self.intrabar)
+        pnl = self.engine.pnl_by_period(self.candles, self.rules, self.grid, self.costs, every=every,
+                                        intrabar=self.intrabar)
         return overfitting.luck(pnl, blocks=BLOCKS, progress=self._telling("test for luck"))
 
     @cached_property
@@ -108,7 +122,7 @@ class Study:
             return None
         train, test = YEAR_PARTS if self._minutes >= LONG else (f"{self._minutes // 2}m", f"{self._minutes // 6}m")
         return validation.walk_forward(self.candles, self.rules, self.grid, self.costs, train=train, test=test,
-                                       intrabar=self.intrabar)
+                                       intrabar=self.intrabar, sweep=self.engine.sweep)
 
     def entries(self, signals: Mapping[str, pl.Expr]) -> pl.DataFrame:
         """[entry, …]: the summary when positions open at a signal alone, beside the one that is always in the market.

@@ -6,7 +6,7 @@ M. López de Prado, "Advances in Financial Machine Learning" (2018), chapter 7, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,11 +75,13 @@ def _close(name: str, candles: Candles, minute: int) -> float:
 # -- splits of time --------------------------------------------------------------------------------------------
 def walk_forward(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Mapping[str, Sequence[Any]],
                  costs: Costs = FREE, *, train: str = "90d", test: str = "30d", choose: str = "pnl",
-                 intrabar: str = "pessimistic", entry: pl.Expr | None = None) -> pl.DataFrame:
+                 intrabar: str = "pessimistic", entry: pl.Expr | None = None,
+                 sweep: Callable[..., pl.DataFrame] = backtest.sweep) -> pl.DataFrame:
     """Choose the best of `grid` on one stretch of time, trade it on the next, and go on by the length of that.
 
     train, test  how long those are; a fold without candles or shorter than that is left out
     choose       the column of `sweep` to maximise
+    sweep        runs the grid on each stretch: `backtest.sweep`, or what does the same elsewhere
 
     Returns [fold, train_from, test_from, test_to, the chosen values, train_trades, train_NAME, test_trades, test_pnl,
     test_buy_and_hold], NAME being `choose`. Each stretch starts without a position, and what is open at its end counts
@@ -91,7 +93,7 @@ def walk_forward(candles: pl.DataFrame | Candles, rules: BracketRules, grid: Map
     for fold, (start, middle, stop) in enumerate(_stretches(ready, *lengths)):
         before, after = (prepare(ready.frame.slice(first, last - first)) for first, last in
                          ((ready.row_at(start), ready.row_at(middle)), (ready.row_at(middle), ready.row_at(stop))))
-        tried = backtest.sweep(before, rules, grid, costs, intrabar=intrabar, entry=entry)
+        tried = sweep(before, rules, grid, costs, intrabar=intrabar, entry=entry)
         if choose not in tried.columns or not tried.schema[choose].is_numeric():
             raise BracketInvalid("choose", choose, f"one of {', '.join(tried.columns[len(grid):])}")
         best = tried.row(int(tried[choose].arg_max() or 0), named=True)

@@ -15,10 +15,10 @@ import polars as pl
 
 from navbook import schemas
 from navbook.compute.backtest import prepare
-from navbook.compute.study import Study
+from navbook.compute.study import Engine, Study
 from navbook.compute.validation import HALF_AND_HALF
 from navbook.errors import SettingsInvalid
-from navbook.runner import market_data, stores
+from navbook.runner import cluster, market_data, stores
 from navbook.runner.backtest_plan import Plan
 from navbook.runner.market_data import MINUTE, Span
 from navbook.settings import Settings
@@ -122,8 +122,11 @@ def stepped(config: Settings, plan: Plan, span: Span) -> tuple[Plan, datetime | 
                    tick_size=tick if plan.tick_size is None else plan.tick_size), known and known.seen_at
 
 
-def study(config: Settings, plan: Plan, span: Span) -> Study:
-    """The plan on what the store knows of `span`. Raises `CandlesInvalid`, `BracketInvalid`."""
+def study(config: Settings, plan: Plan, span: Span, engine: Engine | None = None) -> Study:
+    """The plan on what the store knows of `span`. Raises `CandlesInvalid`, `BracketInvalid`.
+
+    engine  runs the grid; none: what the settings say, to the end of the process
+    """
     found = {asset: market_data.candles(config, each) for asset, each in _spans(plan, span).items()}
     if found[""].is_empty():
         raise SettingsInvalid(f"There are no candles of {plan.symbol} ({plan.market}) from {span.first:%Y-%m-%d %H:%M} "
@@ -133,7 +136,8 @@ def study(config: Settings, plan: Plan, span: Span) -> Study:
     legs = {asset: each for asset, each in {own: ready[""], **ready}.items() if asset}
     funding = market_data.funding(config, span) if plan.market == "um" else None
     return Study(ready[""], plan.rules, plan.costs(funding), Intrabar(plan.intrabar), plan.grid,
-                 legs if len(legs) == len(HALF_AND_HALF) else {}, progress=_Telling())
+                 legs if len(legs) == len(HALF_AND_HALF) else {}, progress=_Telling(),
+                 engine=engine or cluster.engine(config))
 
 
 class _Telling:
@@ -190,4 +194,6 @@ def run(config: Settings, plan: Plan) -> None:
     """All that the notebook does but show."""
     span = asyncio.run(fetch(config, plan))    # no more than this: in there Ctrl-C would wait for the next await
     plan, filters_seen_at = stepped(config, plan, span)
-    write(config, answers(plan, span, study(config, plan, span), filters_seen_at))
+    with cluster.connected(config) as engine:
+        found = answers(plan, span, study(config, plan, span, engine), filters_seen_at)
+    write(config, found)

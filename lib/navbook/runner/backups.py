@@ -106,6 +106,9 @@ def restore(config: Settings, name: str, to: Path) -> Path:
 
     Raises `SettingsInvalid` when `to` holds anything: data is never written over. Raises `BackupDamaged`.
     """
+    if to.parts[:1] == ("s3:",):
+        raise SettingsInvalid(f"A backup is restored to a folder, not to s3://{'/'.join(to.parts[1:])}: restore it "
+                              "here, then copy that folder there whole (aws s3 sync).")
     source, target = find(config, name), to.expanduser().resolve()
     made = read(source)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -213,12 +213,18 @@ def serve(config: Settings, host: str, port: int, told: Told) -> None:
 
     from navbook.publish import server
     from navbook.runner import kernels, pages
-    folder = pages.published_folder(config)
+    folder, token = pages.published_folder(config), settings.dashboards_token()
     if not (folder / "index.html").exists():
         raise SettingsInvalid(f"Nothing is published in {folder} yet; run make demo, or navbook all.")
     with tempfile.TemporaryDirectory(prefix="navbook-dashboards-") as aside:
-        server.serve(folder, host, port, on_ready=lambda address: told(f"Dashboards: {address} (Ctrl-C ends them)"),
+        server.serve(folder, host, port, token=token,
+                     on_ready=lambda address: told(f"Dashboards: {_shown(address, token)} (Ctrl-C ends them)"),
                      kernels=kernels.variables(config, Path(aside)))
+
+
+def _shown(address: str, token: str | None) -> str:
+    """`address` as it may stand in a log: with a token that was made up now, without one that is a secret of somebody."""
+    return address.partition("?")[0] if token else address
 
 
 def lab(config: Settings) -> int:

@@ -36,7 +36,8 @@ class CellFailed(JobFailed):
 
 
 def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> dict[str, str]:
-    """A kernel's environment: this process's, with the settings of `config` and the keys of `accounts` only.
+    """A kernel's environment: this process's, with the settings of `config` and the keys of `accounts` only
+    (and of the bucket, where the store is in one).
 
     Keys that are only in the vault become variables: a kernel never gets the secret that opens it.
     The settings go into `folder`/config.json, which stays with the run; a variable that would override
@@ -48,7 +49,8 @@ def variables(config: Settings, folder: Path, accounts: Iterable[str] = ()) -> d
     keys = {name: str(Path(value).resolve()) if name.endswith("_FILE") else value
             for name, value in settings.without_secrets(os.environ, accounts).items() if name not in plain}
     others = {name: value for name, value in plain.items() if not name.startswith("NAVBOOK_")}
-    return {**others, **keys, **vault.variables(config, accounts), "NAVBOOK_CONFIG": str(place)}
+    return {**others, **keys, **settings.bucket_variables(config, os.environ), **vault.variables(config, accounts),
+            "NAVBOOK_CONFIG": str(place)}
 
 
 @contextmanager

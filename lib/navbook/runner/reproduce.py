@@ -74,7 +74,8 @@ def _kept_settings(config: Settings, folder: Path) -> Settings:
         raise InputsGone(f"{place} is gone: what {folder.name} was configured with is not known.")
     kept = settings.load(place)
     return kept.model_copy(update={"store": config.store, "runs": config.runs, "base": config.base,
-                                   "file": config.file, "environment": config.environment})
+                                   "file": config.file, "environment": config.environment,
+                                   "backtest": config.backtest})
 
 
 def _collect(config: Settings, record: Record, told: Told) -> list[str]:

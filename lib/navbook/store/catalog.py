@@ -6,7 +6,9 @@ cannot be read fails the queries that use it, and no other.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
@@ -14,7 +16,12 @@ import polars as pl
 from navbook import schemas
 from navbook.errors import StoreMismatch
 from navbook.schemas import FrameSchema
-from navbook.store import tables
+from navbook.store import places, tables
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset  # as long to import as all the rest
+
+    Stored = list[str] | Dataset | StoreMismatch
 
 # The names that the first users know (seeds/portfolio-monitor.md), on top of our tables.
 FAMILIAR = {
@@ -44,8 +51,8 @@ def connect(location: str, logs: Path | None = None) -> duckdb.DuckDBPyConnectio
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for schema in schemas.TABLES.values():
-        _add_view(connection, location, schema)
+    for schema, found in tables.each(partial(_stored, location)):
+        _add_view(connection, location, schema, found)
     connection.execute(f'CREATE VIEW logs AS {_select_logs(sorted(logs.glob("*.jsonl")) if logs else [])}')
     _add_familiar(connection)
     return connection
@@ -74,14 +81,27 @@ def export(location: str, file: Path) -> None:
     connection.close()
 
 
-def _add_view(connection: duckdb.DuckDBPyConnection, location: str, schema: FrameSchema) -> None:
+def _add_view(connection: duckdb.DuckDBPyConnection, location: str, schema: FrameSchema, found: Stored) -> None:
     head = f'CREATE VIEW "{_view_name(schema)}" AS '
     try:
-        connection.execute(head + _select(schema, tables.files(location, schema)))
+        if isinstance(found, StoreMismatch):
+            raise found
+        connection.execute(head + _select(schema, _source(connection, schema, found)))
     except StoreMismatch as problem:
         connection.execute(head + _told_when_used(schema, str(problem)))
     except duckdb.Error as problem:
         connection.execute(head + _told_when_used(schema, str(tables.damaged(location, schema.name, str(problem)))))
+
+
+def _stored(location: str, schema: FrameSchema) -> Stored:
+    """The files of a table; of one in a bucket what reads them; or why there are none to read."""
+    try:
+        if not places.is_bucket(location):
+            return tables.files(location, schema)
+        table = tables.opened(location, schema, tables.pinned_versions().get(schema.name))
+        return [] if table is None else table.to_pyarrow_dataset()
+    except StoreMismatch as problem:
+        return problem
 
 
 def _add_familiar(connection: duckdb.DuckDBPyConnection) -> None:
@@ -94,15 +114,22 @@ def _view_name(schema: FrameSchema) -> str:
     return f"{schema.name}_table" if schema.name in FAMILIAR else schema.name
 
 
-def _select(schema: FrameSchema, files: list[str]) -> str:
-    """The newest rows, with every column of `schema`: null in the files that were written before it was."""
-    if not files:
-        return f"SELECT {_nulls(schema)} WHERE false"
-    listed = ", ".join(f"'{_quoted(file)}'" for file in files)
+def _source(connection: duckdb.DuckDBPyConnection, schema: FrameSchema, found: list[str] | Dataset) -> str | None:
+    """What the table's rows are read from, in SQL; None: it has none."""
+    if not isinstance(found, list):    # DuckDB's own client for buckets is an extension that has to be downloaded
+        connection.register(name := f"{schema.name} in a bucket", found)
+        return f'"{name}"'
+    listed = ", ".join(f"'{_quoted(file)}'" for file in found)
     # a folder named price=1 would else become a column
-    read = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = {len(files) > 1})"
+    return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = {len(found) > 1})" if found else None
+
+
+def _select(schema: FrameSchema, source: str | None) -> str:
+    """The newest rows, with every column of `schema`: null in the files that were written before it was."""
+    if source is None:
+        return f"SELECT {_nulls(schema)} WHERE false"
     columns = ", ".join(f'"{column}"' for column in schema.columns)
-    rows = (f"SELECT {columns} FROM (FROM {read} UNION ALL BY NAME "    # noqa: S608  (own paths, quoted)
+    rows = (f"SELECT {columns} FROM (FROM {source} UNION ALL BY NAME "    # noqa: S608  (own paths, quoted)
             f"SELECT {_nulls(schema)} WHERE false)")
     if "seen_at" not in schema.columns:
         return rows

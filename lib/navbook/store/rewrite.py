@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from types import TracebackType
@@ -21,11 +20,10 @@ from deltalake import CommitProperties, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 from numpy.typing import NDArray
-from pyarrow.fs import FileSystem, LocalFileSystem
 
 from navbook.errors import KeyRepeated, StoreUnusable
 from navbook.schemas import FrameSchema
-from navbook.store import ordering, tables
+from navbook.store import ordering, places, tables
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -39,7 +37,6 @@ class Rewrite:
         self.location, self.schema = location, schema
         self.uri = tables.uri(location, schema)
         self.files: list[AddAction] = []
-        self.storage, self.folder = _storage(self.uri)
         self.digests: dict[str, str] = {}    # of the rows of each account (the first column of the key)
 
     def __enter__(self) -> Self:
@@ -85,7 +82,7 @@ class Rewrite:
                 commit_properties=CommitProperties(custom_metadata={"content_hash": digest}))
         except (DeltaError, OSError) as problem:
             self._forget_files()
-            raise StoreUnusable(self.uri, str(problem)) from problem
+            raise StoreUnusable(self.uri, places.reason(problem)) from problem
         return digest
 
     def _write(self, rows: pl.DataFrame) -> None:
@@ -93,12 +90,10 @@ class Rewrite:
         try:
             rows.write_parquet(parquet := BytesIO(), compression_level=1)
             content = parquet.getvalue()
-            self.storage.create_dir(self.folder, recursive=True)
-            with self.storage.open_output_stream(f"{self.folder}/{name}") as stream:
-                stream.write(content)
+            places.write(self.uri, name, content)
         except OSError as problem:
             self._forget_files()
-            raise StoreUnusable(self.uri, str(problem)) from problem
+            raise StoreUnusable(self.uri, places.reason(problem)) from problem
         self.files.append(AddAction(
             path=name, size=len(content), partition_values={}, modification_time=int(time.time() * 1000),
             data_change=True, stats=json.dumps({"numRecords": rows.height})))
@@ -106,17 +101,8 @@ class Rewrite:
     def _forget_files(self) -> None:
         """Remove what no commit names."""
         for file in self.files:
-            with suppress(FileNotFoundError):
-                self.storage.delete_file(f"{self.folder}/{file.path}")
+            places.remove(self.uri, file.path)
         self.files = []
-
-
-def _storage(uri: str) -> tuple[FileSystem, str]:
-    """Where the table's files go, on a disk or on object storage: the file system and the folder in it."""
-    if "://" in uri:
-        storage, folder = FileSystem.from_uri(uri)
-        return storage, str(folder)
-    return LocalFileSystem(), uri
 
 
 def replace(location: str, schema: FrameSchema, frame: pl.DataFrame) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
@@ -20,12 +22,15 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from navbook import schemas
-from navbook.errors import SettingsInvalid, StoreMismatch, StoreUnusable
+from navbook.errors import SettingsInvalid, StoreMismatch, StoreUnreadable, StoreUnusable
 from navbook.schemas import FrameSchema
-from navbook.store import ordering
+from navbook.store import ordering, places
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
+
+AT_ONCE = 8    # tables that are looked at
+Found = TypeVar("Found")
 
 
 class _Table(DeltaTable):
@@ -145,8 +150,13 @@ def rows(location: str, schema: FrameSchema) -> int:
 
 def versions(location: str) -> dict[str, int]:
     """The newest version of every table that exists."""
-    tables = {schema.name: opened(location, schema) for schema in schemas.TABLES.values()}
-    return {name: table.version() for name, table in tables.items() if table}
+    return {schema.name: table.version() for schema, table in each(partial(opened, location)) if table}
+
+
+def each(look: Callable[[FrameSchema], Found]) -> Iterator[tuple[FrameSchema, Found]]:
+    """What `look` finds at each table; at several at once, since a bucket takes its time to answer."""
+    with ThreadPoolExecutor(AT_ONCE) as looking:
+        yield from zip(schemas.TABLES.values(), looking.map(look, schemas.TABLES.values()), strict=True)
 
 
 def files(location: str, schema: FrameSchema) -> list[str]:
@@ -188,18 +198,21 @@ def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) 
     try:
         write_deltalake(uri(location, schema), frame, **how)
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(uri(location, schema), places.reason(problem)) from problem
 
 
 def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
-    """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
+    """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read, `StoreUnreadable`
+    when its disk or bucket does not answer."""
     try:
         return _Table(uri(location, schema), version=version)
     except TableNotFoundError:
         return None
     except DeltaError as problem:
         which = schema.name if version is None else f"{schema.name}, version {version},"
-        raise StoreMismatch(f"The table {which} of {location} cannot be read: {str(problem).rstrip('.')}.") from problem
+        raise StoreMismatch(f"The table {which} of {location} cannot be read: {places.reason(problem)}.") from problem
+    except OSError as problem:
+        raise StoreUnreadable(location, places.reason(problem)) from None
 
 
 def _like(rows: pl.LazyFrame, frame: pl.DataFrame, schema: FrameSchema) -> pl.LazyFrame:

@@ -15,13 +15,12 @@ from pathlib import Path
 import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from deltalake.fs import DeltaStorageHandler
-from pyarrow.fs import FileSelector, LocalFileSystem, PyFileSystem, copy_files
+from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 
 from navbook import schemas
 from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
-from navbook.store import tables
+from navbook.store import places, tables
 
 SMALL_FILES = 8    # fewer are not worth putting together
 LOOKS = 50    # for a moment at which nobody writes
@@ -61,7 +60,7 @@ def delete(location: str, schema: FrameSchema, keys: pl.DataFrame) -> int:
         done = (table.merge(keys, predicate=same, source_alias="gone", target_alias="stored")
                 .when_matched_delete().execute())
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(tables.uri(location, schema), places.reason(problem)) from problem
     return int(done["num_target_rows_deleted"])
 
 
@@ -76,7 +75,7 @@ def compact(location: str, schema: FrameSchema) -> int:
     try:
         return int(table.optimize.compact()["numFilesRemoved"])
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(tables.uri(location, schema), places.reason(problem)) from problem
 
 
 def unused(location: str, schema: FrameSchema, age: timedelta) -> int:
@@ -97,7 +96,7 @@ def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
         table.create_checkpoint()    # so that a reader of the newest version needs no old log
         return len(_vacuumed(table, age, dry_run=False))
     except (DeltaError, OSError) as problem:
-        raise StoreUnusable(tables.uri(location, schema), str(problem)) from problem
+        raise StoreUnusable(tables.uri(location, schema), places.reason(problem)) from problem
 
 
 def _vacuumed(table: DeltaTable, age: timedelta, *, dry_run: bool) -> list[str]:
@@ -151,7 +150,7 @@ def digests(location: str, versions: dict[str, int]) -> dict[str, str]:
 
 
 def _digest(location: str, schema: FrameSchema, version: int) -> str:
-    files, digest = _files(location, schema), sha256()
+    files, digest = places.folder(tables.uri(location, schema)), sha256()
     try:
         for name in _names(location, schema, version):
             digest.update(name.encode())
@@ -165,7 +164,7 @@ def _digest(location: str, schema: FrameSchema, version: int) -> str:
 
 def _copy_table(location: str, schema: FrameSchema, version: int, to: Path) -> None:
     """The files of `version` and the log up to it."""
-    source, target = _files(location, schema), Path(tables.uri(str(to), schema))
+    source, target = places.folder(tables.uri(location, schema)), Path(tables.uri(str(to), schema))
     (target / "_delta_log").mkdir(parents=True)
     log = [entry.path for entry in source.get_file_info(FileSelector("_delta_log"))
            if entry.base_name[:20].isdigit() and int(entry.base_name[:20]) <= version]
@@ -179,8 +178,3 @@ def _copy_table(location: str, schema: FrameSchema, version: int, to: Path) -> N
 def _names(location: str, schema: FrameSchema, version: int) -> list[str]:
     table = tables.opened(location, schema, version)
     return sorted(uri.rsplit("/", 1)[1] for uri in table.file_uris()) if table else []
-
-
-def _files(location: str, schema: FrameSchema) -> PyFileSystem:
-    """The table's folder, wherever it is: on this disk or in a bucket."""
-    return PyFileSystem(DeltaStorageHandler(tables.uri(location, schema)))

@@ -108,8 +108,9 @@ class Sweep:
             rare[combination] = counts[3:]
             if len(self.edges):
                 closed = ledger.codes[:, 0] != kernel.OPEN
-                period = np.searchsorted(self.edges, ledger.rows[closed, 0], side="right")
-                np.add.at(self.periods[:, combination], period, ledger.prices.pnl[closed])
+                so_far = np.append(0.0, np.cumsum(ledger.prices.pnl[closed]))    # as a walk adds, to the last bit
+                at_edges = so_far[np.searchsorted(ledger.rows[closed, 0], self.edges, side="left")]
+                self.periods[:, combination] = np.diff(at_edges, prepend=0.0)
 
     def _walk(self, rules: BracketRules, mine: NDArray[np.int64], sums: NDArray[np.float64],
               rare: NDArray[np.int64], share: Progress) -> None:
