@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +27,8 @@ from navbook.schemas import FrameSchema
 from navbook.store import ordering
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
+LOOK: ContextVar[Mapping[str, int]] = ContextVar("look", default=MappingProxyType({}))    # set by store.looks
+ABSENT = -1    # the version of a table that was not there yet
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
 
 
@@ -142,11 +146,14 @@ def files(location: str, schema: FrameSchema) -> list[str]:
 
 
 def pinned_versions() -> dict[str, int]:
-    """The versions that this process shall read instead of the newest ones, by table. Raises `SettingsInvalid`."""
+    """The versions to read instead of the newest ones, by table: the process's, else the look's (store.looks).
+
+    Raises `SettingsInvalid`.
+    """
     try:
         pins = json.loads(os.environ.get(PINS) or "{}")
         if all(type(version) is int and version >= 0 for version in pins.values()):
-            return dict(pins)
+            return {**LOOK.get(), **pins}
     except (ValueError, AttributeError):
         pass
     raise SettingsInvalid(f'{PINS} must be JSON such as {{"cash_flows": 3}}: a version for each table.')
@@ -179,6 +186,8 @@ def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) 
 
 def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read."""
+    if version == ABSENT:
+        return None
     try:
         return _Table(uri(location, schema), version=version)
     except TableNotFoundError:
