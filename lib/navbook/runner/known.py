@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from navbook import schemas
+from navbook.exchange import wallets
 from navbook.exchange.histories import Past
 from navbook.exchange.sources import MINUTE
 from navbook.settings import Settings
@@ -42,9 +43,11 @@ class Known:
                     self.cash_flows.filter(mine), self.quarantine.filter(mine), lately)
 
     def once_ok(self, account: str) -> set[str]:
-        """The wallets of `account` that were ever read."""
-        states = self.snapshots.filter(pl.col("account") == account)["wallets"].unique().to_list()
-        return {wallet.value for wallet in Wallet for text in states if f'"{wallet}": "{WalletState.OK}"' in text}
+        """The wallets of `account` that were ever read, and `wallets.TOTALS` if those were."""
+        mine = self.snapshots.filter(pl.col("account") == account)
+        states = mine["wallets"].unique().to_list()
+        read = {wallet.value for wallet in Wallet for text in states if f'"{wallet}": "{WalletState.OK}"' in text}
+        return read | ({wallets.TOTALS} if mine["exchange_total_usd"].drop_nulls().len() else set())
 
     def uid(self, account: str) -> int | None:
         found = self.accounts.filter(pl.col("account") == account)["uid"].drop_nulls()
