@@ -59,7 +59,7 @@ def soak(folder: Path, kills: int, seed: int, longest: float | None = None) -> l
         for number in range(kills):
             local.set_clock(datetime.now(UTC))
             moment = moments.uniform(0.2, longest)
-            ended = killed(folder, keys, moment, whole_group=moments.random() < 0.5)
+            ended = killed(runner(), folder, clean_environment() | keys, moment, whole_group=moments.random() < 0.5)
             found, before = troubles(config, before)
             wrong += [f"kill {number} after {moment:.2f} s{' (it had ended)' if ended else ''}: {each}" for each in found]
         local.set_clock(datetime.now(UTC))
@@ -80,9 +80,9 @@ def seconds_of_a_run(folder: Path, keys: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
-def killed(folder: Path, keys: dict[str, str], moment: float, *, whole_group: bool) -> bool:
+def killed(command: list[str], folder: Path, environment: dict[str, str], moment: float, *, whole_group: bool) -> bool:
     """Start a run and kill it: the runner alone, or with all that it started. Whether it had ended before."""
-    process = subprocess.Popen(runner(), cwd=folder, env=clean_environment() | keys, stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(moment)
@@ -109,13 +109,18 @@ def troubles(config: Settings, before: dict[str, pl.DataFrame]) -> tuple[list[st
         if name in schemas.DERIVED:
             schema.check(rows)
             continue
-        content = [column for column in schema.columns if column != "seen_at"]
-        if rows.select(content).is_duplicated().any():
+        if repeats(rows, schema):
             found.append(f"{name} holds a fact twice")
         now[name] = rows.select(schema.key).unique()
         if name in before and (lost := before[name].join(now[name], on=schema.key, how="anti", nulls_equal=True)).height:
             found.append(f"{name} lost {lost.height} facts")
     return found, now
+
+
+def repeats(rows: pl.DataFrame, schema: schemas.FrameSchema) -> bool:
+    """Whether a row says just what the one before it said of its key; a third may say what the first did."""
+    content = [pl.col(column).eq_missing(pl.col(column).shift()) for column in schema.columns if column != "seen_at"]
+    return bool(rows.sort(*schema.key, "seen_at").select(pl.all_horizontal(content).fill_null(value=False).any()).item())
 
 
 def free_soon(config: Settings, job: str) -> bool:

@@ -313,6 +313,7 @@ CONTROL: list[tuple[str, str, control.Control]] = [
     ("POST", "/sandbox/funding", futures_control.set_funding),
     ("POST", "/sandbox/symbols", control.set_symbol),
     ("POST", "/sandbox/limits", control.set_limits),
+    ("GET", "/sandbox/faults", control.show_faults),
     ("POST", "/sandbox/faults", control.add_fault),
     ("DELETE", "/sandbox/faults", control.clear_faults),
 ]

@@ -175,6 +175,11 @@ def _read_candles(given: object) -> Rows:
 
 def add_fault(state: State, fields: Fields) -> dict[str, Any]:
     state.faults.queue.append(read_fault(fields, state.calls, state.ledger.accounts))
+    return show_faults(state, fields)
+
+
+def show_faults(state: State, fields: Fields) -> dict[str, Any]:
+    """Those that still wait; `count` is how many requests each has left."""
     return {"faults": [asdict(fault) for fault in state.faults.queue]}
 
 

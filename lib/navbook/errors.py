@@ -23,7 +23,7 @@ Each message is one sentence that names the cause and the next step; the command
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 def one_line(words: str) -> str:
@@ -32,12 +32,22 @@ def one_line(words: str) -> str:
 
 
 class NavbookError(Exception):
-    """The base of all; `exit_code` is what the command line ends with."""
+    """The base of all; `exit_code` is what the command line ends with. A worker process can raise it to its parent."""
 
     exit_code = 1
 
     def __init__(self, sentence: str = "") -> None:
         super().__init__(one_line(sentence))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, not made anew: its arguments became a sentence."""
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(kind: type[NavbookError], args: tuple[object, ...], about: dict[str, object]) -> NavbookError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(about)
+    return error
 
 
 class SettingsInvalid(NavbookError):

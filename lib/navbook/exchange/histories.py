@@ -165,6 +165,8 @@ def settled(flows: pl.DataFrame, known: pl.DataFrame, now: datetime) -> pl.DataF
 
     known  CASH_FLOWS of earlier readings
     """
+    if flows.is_empty():
+        return flows
     key = list(schemas.CASH_FLOWS.key)
     before = known.select(*key, was="status", counted="time")
     untold = (pl.col("time") == pl.col("started_at")) & (pl.col("status") == FlowStatus.DONE)

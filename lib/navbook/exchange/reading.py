@@ -49,6 +49,8 @@ class Reading:
     def add_parsed(self, schema: schemas.FrameSchema, endpoint: str, parsed: Parsed) -> None:
         """The rows that could be read; the others go into quarantine."""
         self.add(schema, parsed.frame)
+        if not parsed.unread:
+            return
         rows = {fingerprint(unread.body): (self.account, endpoint, fingerprint(unread.body), self.time,
                                            unread.reason, unread.body, self.time) for unread in parsed.unread}
         self.add(schemas.QUARANTINE, schemas.QUARANTINE.rows(list(rows.values())))

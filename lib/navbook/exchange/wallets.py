@@ -28,6 +28,8 @@ from navbook.types import Environment, Wallet, WalletState
 KEY_REFUSED = frozenset({-1022, -2008, -2014, -2015})
 NOT_OPENED = frozenset({-2015, -3003, -11001, *range(-20999, -19999)})    # or a right is missing: see _never_opened
 NOT_PORTFOLIO_MARGIN = -21001
+RIGHT_MISSING = frozenset({-1002, -2015})
+TOTALS = "totals"    # in `once_ok`: the exchange's own totals, which a firewall or a doubted key can hide for a while
 DOLLAR_EARNERS = ("BFUSD", "RWUSD")
 EXPLAINED, EXPLAINED_USD = 0.002, 1.0    # Earn that its positions explain: the exchange prices by an index of its own
 Worth = Callable[[pl.DataFrame], float]  # BALANCES -> USD
@@ -68,7 +70,7 @@ class Visit:
     exchange: Exchange
     reading: Reading
     tradable: Collection[str]     # assets with a market of their own
-    once_ok: Collection[str]      # wallets that were read before: they can fail, but never be absent again
+    once_ok: Collection[str]      # wallets (and TOTALS) that were read before: they can fail, but never be absent again
     worth: Worth
     flags: dict[str, bool] | None = None
 
@@ -97,17 +99,18 @@ class Visit:
         await self.wallet(Wallet.FUNDING, _alone(fetch.wallets.funding(self.exchange)), parse.wallets.funding)
 
     async def totals(self) -> None:
-        """The exchange's own totals. A key that may not read them harms nothing: they stay unknown."""
+        """The exchange's own totals. A key that never could read them harms nothing: they stay unknown."""
         reading = self.reading
         try:
             answer = await fetch.wallets.totals(self.exchange)
             reading.totals = parse.wallets.totals(answer.payload)
             rows = parse.wallets.wallet_totals(reading.totals, reading.account, reading.time)
             reading.add(schemas.WALLET_TOTALS, rows)
-        except RequestRejected:
-            return    # -2015: the right is missing; spot says so too when the key itself is wrong
         except NavbookError as problem:
             reading.totals = None
+            refused = isinstance(problem, RequestRejected) and problem.code in RIGHT_MISSING
+            if refused and TOTALS not in self.once_ok:
+                return    # spot says so too when the key itself is wrong
             reading.problems.append(f"{reading.account}: the exchange's own total is unknown: {problem}")
 
     async def ask_flags(self) -> None:

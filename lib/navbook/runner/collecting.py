@@ -124,7 +124,7 @@ class Collector:
     def _keep(self, harvest: Harvest, readings: list[Reading]) -> None:
         for reading in readings:
             read = [wallet for wallet, state in reading.wallets.items() if state is WalletState.OK]
-            self.once_ok[reading.account].update(read)
+            self.once_ok[reading.account].update(read, [] if reading.totals is None else [wallets.TOTALS])
             reading.add(schemas.BALANCES, self.known.gone(reading.account, reading.time,
                                                           reading.frame(schemas.BALANCES), read))
             harvest.take(reading)

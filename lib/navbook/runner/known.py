@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from navbook import schemas
+from navbook.exchange import wallets
 from navbook.exchange.histories import Past
 from navbook.exchange.sources import MINUTE
 from navbook.settings import Settings
@@ -21,7 +22,7 @@ class Known:
     location: str
     accounts: pl.DataFrame
     snapshots: pl.LazyFrame    # SNAPSHOTS with the older rows of each key: there may be more than memory holds
-    wallets: pl.DataFrame      # [account, wallets], each once
+    wallets: pl.DataFrame      # [account, wallets, totalled], each once
     cash_flows: pl.DataFrame
     marks: pl.DataFrame
     quarantine: pl.DataFrame
@@ -31,8 +32,9 @@ class Known:
         accounts, cash_flows, marks, quarantine = (tables.read(config.location, schema) for schema in (
             schemas.ACCOUNTS, schemas.CASH_FLOWS, schemas.HISTORY_MARKS, schemas.QUARANTINE))
         snapshots = tables.stored(config.location, schemas.SNAPSHOTS)
-        wallets = tables.collected(snapshots.select("account", "wallets").unique(), config.location, schemas.SNAPSHOTS)
-        return cls(config.location, accounts, snapshots, wallets, cash_flows, marks, quarantine)
+        read = snapshots.select("account", "wallets", totalled=pl.col("exchange_total_usd").is_not_null()).unique()
+        seen = tables.collected(read, config.location, schemas.SNAPSHOTS)
+        return cls(config.location, accounts, snapshots, seen, cash_flows, marks, quarantine)
 
     def past(self, account: str, now: datetime, lookback: timedelta, *, again: bool = False) -> Past:
         """What is known of the histories of `account`; one that was never read begins with the first reading, or
@@ -46,9 +48,11 @@ class Known:
                     self.cash_flows.filter(mine), self.quarantine.filter(mine), len(lately))
 
     def once_ok(self, account: str) -> set[str]:
-        """The wallets of `account` that were ever read."""
-        states = self.wallets.filter(pl.col("account") == account)["wallets"]
-        return {wallet.value for wallet in Wallet for text in states if f'"{wallet}": "{WalletState.OK}"' in text}
+        """The wallets of `account` that were ever read, and `wallets.TOTALS` if those were."""
+        mine = self.wallets.filter(pl.col("account") == account)
+        read = {wallet.value for wallet in Wallet for text in mine["wallets"]
+                if f'"{wallet}": "{WalletState.OK}"' in text}
+        return read | ({wallets.TOTALS} if mine["totalled"].any() else set())
 
     def uid(self, account: str) -> int | None:
         found = self.accounts.filter(pl.col("account") == account)["uid"].drop_nulls()

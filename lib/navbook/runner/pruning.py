@@ -13,7 +13,7 @@ from pathlib import Path
 from navbook import schemas
 from navbook.runner import backups, locks, log_files, logs
 from navbook.settings import Settings
-from navbook.store import upkeep
+from navbook.store import looks, upkeep
 
 Told = Callable[[str], None]
 STAMP = "%Y-%m-%dT%H%M%SZ"    # what a run's folder begins with
@@ -35,8 +35,9 @@ def prune(config: Settings, told: Told, *, dry_run: bool = False, now: datetime 
         rows = log_files.prune(config, now)
         copies = backups.prune(config)
         merged = {name: upkeep.compact(config.location, schema) for name, schema in schemas.FACTS.items()}
+        read = looks.under_way(config.location)    # after a rebuild that was killed: its files must stay
         files = sum(upkeep.vacuum(config.location, schema, timedelta(days=config.keep.versions_days))
-                    for schema in schemas.TABLES.values())
+                    for name, schema in {**schemas.TABLES, "before": looks.BEFORE}.items() if name not in read)
         log.info("pruned", runs=len(old), log_rows=rows, backups=len(copies), files=files)
     told(f"Removed {len(old)} run folders, {rows} log rows, {len(copies)} backups and {files} files of older versions; "
          f"put {sum(merged.values())} small files of facts together.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import fields
 from functools import partial
 
@@ -18,7 +18,7 @@ from navbook.errors import PriceMissing
 from navbook.runner import fees, restating
 from navbook.runner.workers import pool
 from navbook.settings import Benchmark, Rebalance, Settings
-from navbook.store import tables
+from navbook.store import looks, tables
 from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
@@ -88,8 +88,10 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
             if progress:
                 progress(len(done), len(batches))
         done.append(_write(_groups(config, done, market), writers))
-        hashes = {name: writer.commit() for name, writer in writers.items()}
-    hashes[schemas.RESTATEMENTS.name] = restating.write(config)
+        new = looks.under_way(config.location) or any(writer.changes for writer in writers.values())
+        with looks.replacing(config.location) if new else nullcontext():
+            hashes = {name: writer.commit() for name, writer in writers.items()}
+            hashes[schemas.RESTATEMENTS.name] = restating.write(config)
     if problems := [problem for kept in done for problem in kept.problems]:
         raise PriceMissing(" ".join(problems))
     return hashes

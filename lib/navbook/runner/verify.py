@@ -13,7 +13,7 @@ from navbook.errors import NavbookError, StoreMismatch
 from navbook.runner import locks, rebuild
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
-from navbook.store import tables
+from navbook.store import looks, tables
 from navbook.store.rewrite import Rewrite
 
 
@@ -44,9 +44,11 @@ def verify_tables(config: Settings, told: Callable[[str], None], *, fix: bool = 
         wrong = [finding.table for finding in findings if finding.problem]
         if wrong and not fix:
             raise TablesDiffer(f"{', '.join(wrong)}: not what the facts say; navbook verify --fix writes that anew.")
-        for name in wrong:
-            _write_anew(config.location, schemas.DERIVED[name], expected[name])
-            told(f"{name}: written anew, {expected[name].height:,} rows")
+        if wrong or looks.under_way(config.location):
+            with looks.replacing(config.location):
+                for name in wrong:
+                    _write_anew(config.location, schemas.DERIVED[name], expected[name])
+                    told(f"{name}: written anew, {expected[name].height:,} rows")
 
 
 def _expected(config: Settings) -> dict[str, pl.DataFrame]:

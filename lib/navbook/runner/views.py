@@ -17,7 +17,7 @@ from navbook.errors import NavbookError, SettingsInvalid
 from navbook.publish import words
 from navbook.publish.site import Site
 from navbook.settings import NOTEBOOKS, Settings
-from navbook.store import tables
+from navbook.store import looks, tables
 from navbook.types import COUNTED, OWN_BENCHMARK, WalletState
 
 NEWEST = 25    # snapshots of every account that a page's head looks at
@@ -45,7 +45,12 @@ class Portfolio:
 
 
 def portfolio(config: Settings, account: str) -> Portfolio:
-    """The page of an account, or of a group of the settings."""
+    """The page of an account, or of a group of the settings: all of it of one rebuild."""
+    with looks.one(config.location):
+        return _portfolio(config, account)
+
+
+def _portfolio(config: Settings, account: str) -> Portfolio:
     members = config.groups[account].accounts if account in config.groups else [account]
     is_group = account in config.groups
     kind = schemas.GROUP_HISTORY if is_group else schemas.NAV_HISTORY
@@ -177,8 +182,8 @@ def collected(runs: pl.DataFrame, account: str) -> datetime | None:
 
 
 def _newest(config: Settings, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The newest snapshot of an account, and its holdings then."""
-    last = (tables.stored(config.location, schemas.SNAPSHOTS).filter(pl.col("account") == account)
+    """The newest snapshot of an account that has been valued, and its holdings then."""
+    last = (tables.scan(config.location, schemas.NAV_HISTORY).filter(pl.col("account") == account)
             .select(pl.col("time").max()).collect().item())
     at = pl.col("time") == pl.lit(last, schemas.TIME)
     return (tables.read(config.location, schemas.SNAPSHOTS, at, account=account),

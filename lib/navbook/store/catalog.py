@@ -1,7 +1,8 @@
 """SQL over the store: a DuckDB connection in memory whose views read the tables' Parquet files.
 
-A view is the list of files at the moment of connecting: connect again to see newer data. A table that
-cannot be read fails the queries that use it, and no other.
+A view is the list of files at the moment of connecting: connect again to see newer data. The derived tables of one
+connection are of one rebuild, and what a snapshot is made of is there with it. A table that cannot be read fails the
+queries that use it, and no other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import polars as pl
 from navbook import schemas
 from navbook.errors import StoreMismatch
 from navbook.schemas import FrameSchema
-from navbook.store import places, tables
+from navbook.store import looks, places, tables
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset  # as long to import as all the rest
@@ -51,8 +52,9 @@ def connect(location: str, logs: Path | None = None) -> duckdb.DuckDBPyConnectio
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for schema, found in tables.each(partial(_stored, location)):
-        _add_view(connection, location, schema, found)
+    with looks.one(location):    # first, so that no fact behind an answer is missing
+        for schema, found in tables.each(partial(_stored, location)):
+            _add_view(connection, location, schema, found)
     connection.execute(f'CREATE VIEW logs AS {_select_logs(sorted(logs.glob("*.jsonl")) if logs else [])}')
     _add_familiar(connection)
     return connection

@@ -67,6 +67,11 @@ class Rewrite:
         self.digests.update(other.digests)
         self.files += other.files
 
+    @property
+    def changes(self) -> bool:
+        """Whether `commit` would replace anything."""
+        return tables.stored_hash(self.location, self.schema) != _together(self.digests)
+
     def commit(self, *, even_if_same: bool = False) -> str:
         """Make the rows added the whole table; return its content hash. A stored one with this hash stays,
         but for `even_if_same`: its files may have been changed behind its back."""
@@ -83,6 +88,7 @@ class Rewrite:
         except (DeltaError, OSError) as problem:
             self._forget_files()
             raise StoreUnusable(self.uri, places.reason(problem)) from problem
+        self.files = []    # they are the table's now, whatever becomes of the others
         return digest
 
     def _write(self, rows: pl.DataFrame) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -27,6 +29,8 @@ from navbook.schemas import FrameSchema
 from navbook.store import ordering, places
 
 PINS = "NAVBOOK_TABLE_VERSIONS"    # JSON, table -> version: a run reads what its record says it read
+LOOK: ContextVar[Mapping[str, int]] = ContextVar("look", default=MappingProxyType({}))    # set by store.looks
+ABSENT = -1    # the version of a table that was not there yet
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
 
 AT_ONCE = 8    # tables that are looked at
@@ -156,7 +160,8 @@ def versions(location: str) -> dict[str, int]:
 def each(look: Callable[[FrameSchema], Found]) -> Iterator[tuple[FrameSchema, Found]]:
     """What `look` finds at each table; at several at once, since a bucket takes its time to answer."""
     with ThreadPoolExecutor(AT_ONCE) as looking:
-        yield from zip(schemas.TABLES.values(), looking.map(look, schemas.TABLES.values()), strict=True)
+        found = [looking.submit(copy_context().run, look, schema) for schema in schemas.TABLES.values()]
+        yield from ((schema, each.result()) for schema, each in zip(schemas.TABLES.values(), found, strict=True))
 
 
 def files(location: str, schema: FrameSchema) -> list[str]:
@@ -166,11 +171,14 @@ def files(location: str, schema: FrameSchema) -> list[str]:
 
 
 def pinned_versions() -> dict[str, int]:
-    """The versions that this process shall read instead of the newest ones, by table. Raises `SettingsInvalid`."""
+    """The versions to read instead of the newest ones, by table: the process's, else the look's (store.looks).
+
+    Raises `SettingsInvalid`.
+    """
     try:
         pins = json.loads(os.environ.get(PINS) or "{}")
         if all(type(version) is int and version >= 0 for version in pins.values()):
-            return dict(pins)
+            return {**LOOK.get(), **pins}
     except (ValueError, AttributeError):
         pass
     raise SettingsInvalid(f'{PINS} must be JSON such as {{"cash_flows": 3}}: a version for each table.')
@@ -204,6 +212,8 @@ def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) 
 def opened(location: str, schema: FrameSchema, version: int | None = None) -> DeltaTable | None:
     """The table, None when it was never written. Raises `StoreMismatch` when it cannot be read, `StoreUnreadable`
     when its disk or bucket does not answer."""
+    if version == ABSENT:
+        return None
     try:
         return _Table(uri(location, schema), version=version)
     except TableNotFoundError:

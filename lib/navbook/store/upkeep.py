@@ -20,7 +20,7 @@ from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 from navbook import schemas
 from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
-from navbook.store import places, tables
+from navbook.store import looks, places, tables
 
 SMALL_FILES = 8    # fewer are not worth putting together
 LOOKS = 50    # for a moment at which nobody writes
@@ -134,14 +134,16 @@ def copy(location: str, to: Path) -> dict[str, str]:
 def of_one_moment(location: str) -> dict[str, int]:
     """The version of every table at one moment: nothing was written between two looks.
 
-    Under endless writes the last look is as good: it takes snapshots before what they are made of.
+    Under endless writes the last look is as good: it takes snapshots before what they are made of. Of a rebuild that
+    is under way, or was killed halfway, the derived tables are those from before it.
     """
     before = tables.versions(location)
     for _ in range(LOOKS):
         if (now := tables.versions(location)) == before:
             break
         before = now
-    return before
+    both = before | looks.together(location)
+    return {name: version for name, version in both.items() if version != tables.ABSENT}
 
 
 def digests(location: str, versions: dict[str, int]) -> dict[str, str]:
