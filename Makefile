@@ -1,7 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql trade check backup restore \
-  test audit lint bench screenshots clean
+  test audit soak lint bench screenshots clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -74,6 +74,10 @@ test: .venv/ready  ## All tests; offline, about ten minutes
 
 audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
 	@NAVBOOK_AUDIT_WORLDS=200 $(BIN)/python -m pytest -q -n 2 tests/test_compute_audit.py
+
+soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: two hours
+	@$(BIN)/python tests/soak.py --days 365
+	@$(BIN)/python tests/soak_readers.py --minutes 10
 
 lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy

@@ -46,7 +46,9 @@ DUCKDB, POLARS, HTTP = 8, 8, 4    # readers
 PROCESSES = 4                     # that they live in, as threads
 FIRST_SLOTS = 30
 CENT = 0.005
-ENDS = {"holdings": "holdings", "benchmark_values": "benchmark_values", "reconciliation": "reconciliation"}
+ENDS = ("holdings", "benchmark_values", "reconciliation")    # with the newest row of nav_history
+ON_THE_PAGE = {"card": r"\$([\d,.]+): the sum of all wallets", "bridge": r">Now</th>.*?\$([\d,.]+)</td>",
+               "holdings": r">NAV</th>.*?\$([\d,.]+)</td>"}
 Look = Callable[[], list[str]]    # what was torn
 
 
@@ -89,7 +91,7 @@ def torn(history: pl.DataFrame, holdings: pl.DataFrame, values: pl.DataFrame, re
     """What of these tables does not belong to one snapshot."""
     found = []
     newest = dict(history.group_by("account").agg(pl.col("time").max()).iter_rows())
-    for name, frame in {"holdings": holdings, "benchmark_values": values, "reconciliation": reconciliation}.items():
+    for name, frame in zip(ENDS, (holdings, values, reconciliation), strict=True):
         ends = dict(frame.group_by("account").agg(pl.col("time").max()).iter_rows())
         found += [f"{name} of {account} end at {ends.get(account)}, the values at {time}"
                   for account, time in newest.items() if ends.get(account) != time]
@@ -106,13 +108,18 @@ def torn(history: pl.DataFrame, holdings: pl.DataFrame, values: pl.DataFrame, re
 
 
 def over_http(address: str) -> list[str]:
-    with urllib.request.urlopen(f"{address}/portfolio-main.html", timeout=30) as answer:
+    with urllib.request.urlopen(f"{address}/voila/render/portfolio-main.ipynb", timeout=30) as answer:
         page = answer.read().decode()
+    time.sleep(0.5)    # somebody reads it
     return page_torn(page)
 
 
 def page_torn(page: str) -> list[str]:
-    return [] if page.rstrip().endswith("</html>") else ["the page has no end"]
+    """The net asset value on the card, at the end of the bridge and under the holdings is one."""
+    if not page.rstrip().endswith("</html>"):
+        return ["the page has no end"]
+    told = {name: found[1] if (found := re.search(pattern, page)) else None for name, pattern in ON_THE_PAGE.items()}
+    return [] if len(set(told.values())) == 1 and None not in told.values() else [f"the page says {told}"]
 
 
 # -- writers -----------------------------------------------------------------------------------------------------------
