@@ -62,6 +62,7 @@ class Start:
 
     def together(self) -> float:
         """When to end, by the machine's monotonic clock."""
+        self.folder.mkdir(exist_ok=True)
         (self.folder / str(os.getpid())).touch()
         while len(list(self.folder.iterdir())) < self.processes:
             time.sleep(0.02)
@@ -163,7 +164,6 @@ def write(config: Settings, name: str, start: Start) -> Counter[str]:
     return done
 
 
-# -- readers -----------------------------------------------------------------------------------------------------------
 def read(config: Settings, kinds: list[str], address: str, start: Start) -> Counter[str]:
     """Readers of these kinds, each a thread."""
     look: dict[str, Look] = {"DuckDB": partial(with_duckdb, config), "polars": partial(with_polars, config),
@@ -185,7 +185,6 @@ def _read(kind: str, look: Look, until: float) -> Counter[str]:
     return done
 
 
-# -- both --------------------------------------------------------------------------------------------------------------
 def soak(folder: Path, seconds: float, *, pages: bool) -> Counter[str]:
     """How often what was done; "torn: …" and "error: …" say what was wrong.
 
@@ -197,8 +196,7 @@ def soak(folder: Path, seconds: float, *, pages: bool) -> Counter[str]:
         kinds = ["DuckDB"] * DUCKDB + ["polars"] * POLARS + (["HTTP"] * HTTP if pages else ["DuckDB", "polars"] * (HTTP // 2))
         writers = ["collect", "rebuild", "prune", *(["publish"] if pages else [])]
         with (_served(config) if pages else nullcontext()) as address, pool(PROCESSES + len(writers)) as processes:
-            (begun := folder / "begun").mkdir()
-            start = Start(begun, PROCESSES + len(writers), seconds)
+            start = Start(folder / "begun", PROCESSES + len(writers), seconds)
             work = [*(processes.submit(write, config, name, start) for name in writers),
                     *(processes.submit(read, config, kinds[number::PROCESSES], str(address), start)
                       for number in range(PROCESSES))]
