@@ -1,7 +1,7 @@
 # Every target makes what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo collect benchmark backtest publish all schedule dashboards lab sandbox sql trade check backup restore \
-  test audit fuzz lint advisories bench screenshots clean
+  test audit fuzz soak lint advisories bench scale screenshots clean
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -78,6 +78,10 @@ audit: .venv/ready  ## The books of 200 random worlds against an independent acc
 fuzz: .venv/ready  ## Nonsense for every parser, setting, file and command: make fuzz N=2000, ten minutes
 	@NAVBOOK_FUZZ=$(or $(N),2000) $(BIN)/python -m pytest -q -n 2 tests/test_fuzz_*.py
 
+soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: two hours
+	@$(BIN)/python tests/soak.py --days 365
+	@$(BIN)/python tests/soak_readers.py --minutes 10
+
 lint: .venv/ready  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/mypy
 
@@ -88,6 +92,9 @@ bench: .venv/ready  ## Speed of what counts, measured here and now
 	@$(BIN)/python tests/bench.py && $(BIN)/python tests/bench_sandbox.py && $(BIN)/python tests/bench_runner.py
 	@if [ -f tests/bench_backtest.py ]; then $(BIN)/python tests/bench_backtest.py; fi
 	@$(BIN)/python tests/bench_pages.py && $(BIN)/python tests/bench_trader.py
+
+scale: .venv/ready  ## A hundred accounts with a year of minutes each, and what users do with them: half an hour
+	@$(BIN)/python tests/bench_scale.py
 
 screenshots: .venv/ready  ## The README's pictures, made anew from a demo (needs Chromium)
 	@$(BIN)/python tests/screenshots.py

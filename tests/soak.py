@@ -148,10 +148,9 @@ class _Way:
             began = time.monotonic()
             subprocess.run(line, capture_output=True, check=False)
             self.longest[command] = time.monotonic() - began
-        ended = True
-        while ended:
-            moment = self.draw.uniform(0.3, 1.0) * self.longest[command]
-            ended = soak_kills.killed(line, self.local.folder, dict(os.environ), moment, whole_group=True)
+        while soak_kills.killed(line, self.local.folder, dict(os.environ), whole_group=True,
+                                moment=self.draw.uniform(0.4, 1) * self.longest[command]):
+            self.longest[command] *= 0.8
         self.driven.kills[command[0]] = self.driven.kills.get(command[0], 0) + 1
         for job in ("collect", "benchmark"):
             if not soak_kills.free_soon(self.driven.config, job):

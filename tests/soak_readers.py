@@ -46,7 +46,9 @@ DUCKDB, POLARS, HTTP = 8, 8, 4    # readers
 PROCESSES = 4                     # that they live in, as threads
 FIRST_SLOTS = 30
 CENT = 0.005
-ENDS = {"holdings": "holdings", "benchmark_values": "benchmark_values", "reconciliation": "reconciliation"}
+ENDS = ("holdings", "benchmark_values", "reconciliation")    # with the newest row of nav_history
+ON_THE_PAGE = {"card": r"\$([\d,.]+): the sum of all wallets", "bridge": r">Now</th>.*?\$([\d,.]+)</td>",
+               "holdings": r">NAV</th>.*?\$([\d,.]+)</td>"}
 Look = Callable[[], list[str]]    # what was torn
 
 
@@ -60,6 +62,7 @@ class Start:
 
     def together(self) -> float:
         """When to end, by the machine's monotonic clock."""
+        self.folder.mkdir(exist_ok=True)
         (self.folder / str(os.getpid())).touch()
         while len(list(self.folder.iterdir())) < self.processes:
             time.sleep(0.02)
@@ -89,7 +92,7 @@ def torn(history: pl.DataFrame, holdings: pl.DataFrame, values: pl.DataFrame, re
     """What of these tables does not belong to one snapshot."""
     found = []
     newest = dict(history.group_by("account").agg(pl.col("time").max()).iter_rows())
-    for name, frame in {"holdings": holdings, "benchmark_values": values, "reconciliation": reconciliation}.items():
+    for name, frame in zip(ENDS, (holdings, values, reconciliation), strict=True):
         ends = dict(frame.group_by("account").agg(pl.col("time").max()).iter_rows())
         found += [f"{name} of {account} end at {ends.get(account)}, the values at {time}"
                   for account, time in newest.items() if ends.get(account) != time]
@@ -106,13 +109,18 @@ def torn(history: pl.DataFrame, holdings: pl.DataFrame, values: pl.DataFrame, re
 
 
 def over_http(address: str) -> list[str]:
-    with urllib.request.urlopen(f"{address}/portfolio-main.html", timeout=30) as answer:
+    with urllib.request.urlopen(f"{address}/voila/render/portfolio-main.ipynb", timeout=30) as answer:
         page = answer.read().decode()
+    time.sleep(0.5)    # somebody reads it
     return page_torn(page)
 
 
 def page_torn(page: str) -> list[str]:
-    return [] if page.rstrip().endswith("</html>") else ["the page has no end"]
+    """The net asset value on the card, at the end of the bridge and under the holdings is one."""
+    if not page.rstrip().endswith("</html>"):
+        return ["the page has no end"]
+    told = {name: found[1] if (found := re.search(pattern, page)) else None for name, pattern in ON_THE_PAGE.items()}
+    return [] if len(set(told.values())) == 1 and None not in told.values() else [f"the page says {told}"]
 
 
 # -- writers -----------------------------------------------------------------------------------------------------------
@@ -156,7 +164,6 @@ def write(config: Settings, name: str, start: Start) -> Counter[str]:
     return done
 
 
-# -- readers -----------------------------------------------------------------------------------------------------------
 def read(config: Settings, kinds: list[str], address: str, start: Start) -> Counter[str]:
     """Readers of these kinds, each a thread."""
     look: dict[str, Look] = {"DuckDB": partial(with_duckdb, config), "polars": partial(with_polars, config),
@@ -178,7 +185,6 @@ def _read(kind: str, look: Look, until: float) -> Counter[str]:
     return done
 
 
-# -- both --------------------------------------------------------------------------------------------------------------
 def soak(folder: Path, seconds: float, *, pages: bool) -> Counter[str]:
     """How often what was done; "torn: …" and "error: …" say what was wrong.
 
@@ -190,8 +196,7 @@ def soak(folder: Path, seconds: float, *, pages: bool) -> Counter[str]:
         kinds = ["DuckDB"] * DUCKDB + ["polars"] * POLARS + (["HTTP"] * HTTP if pages else ["DuckDB", "polars"] * (HTTP // 2))
         writers = ["collect", "rebuild", "prune", *(["publish"] if pages else [])]
         with (_served(config) if pages else nullcontext()) as address, pool(PROCESSES + len(writers)) as processes:
-            (begun := folder / "begun").mkdir()
-            start = Start(begun, PROCESSES + len(writers), seconds)
+            start = Start(folder / "begun", PROCESSES + len(writers), seconds)
             work = [*(processes.submit(write, config, name, start) for name in writers),
                     *(processes.submit(read, config, kinds[number::PROCESSES], str(address), start)
                       for number in range(PROCESSES))]

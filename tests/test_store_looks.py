@@ -116,16 +116,16 @@ def test_whoever_looks_while_a_rebuild_begins_looks_again(tmp_path, world, monke
     config = configured(tmp_path)
     grown(config, world)
     known, seen = looks.together(config.location), []
-    versions = looks._versions
+    versions = looks.versions
 
-    def begun_meanwhile(location):
+    def begun_meanwhile(location, wanted):
         if not seen:
             seen.append(1)
             with looks.replacing(location):
                 rewrite.replace(location, schemas.HOLDINGS, schemas.HOLDINGS.empty())
-        return versions(location)
+        return versions(location, wanted)
 
-    monkeypatch.setattr(looks, "_versions", begun_meanwhile)
+    monkeypatch.setattr(looks, "versions", begun_meanwhile)
     assert looks.together(config.location)["holdings"] == known["holdings"] + 1
 
 
@@ -137,6 +137,26 @@ def test_balances_whose_snapshot_is_not_stored_yet_are_no_holdings(tmp_path, wor
     tables.append(config.location, schemas.BALANCES, late)
     rebuilt(config)
     assert tables.read(config.location, schemas.HOLDINGS)["time"].unique().sort().to_list() == [at(0), at(1)]
+
+
+def test_what_is_collected_while_a_rebuild_reads_belongs_to_the_next(tmp_path, world, monkeypatch):
+    """Prices are read for all accounts together, before the snapshots of each: a snapshot that came between had none."""
+    config = configured(tmp_path)
+    keep(config, world)
+    batch = rebuild._batch
+
+    def collected_meanwhile(*arguments):
+        world.snapshot(at(2), {"BTC": 2})
+        keep(config, world)
+        return batch(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "_batch", collected_meanwhile)
+        rebuilt(config)
+    assert last(tables.read(config.location, schemas.NAV_HISTORY)) == at(1)
+    rebuilt(config)
+    history = tables.read(config.location, schemas.NAV_HISTORY)
+    assert (last(history), history["nav"].null_count()) == (at(2), 0)
 
 
 def test_torn_tables_are_found(tmp_path, world):

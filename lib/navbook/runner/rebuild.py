@@ -75,9 +75,11 @@ def run(config: Settings, as_of: str = "now", progress: Progress | None = None) 
 
     Raises `PriceMissing` after everything that is known was written, when a benchmark could not be followed to the end.
     """
-    known = tables.read(config.location, schemas.ACCOUNTS)["account"].sort().to_list()
-    market = _market(read_facts(config, as_of, accounts=[]), config)
-    batches = [partial(_batch, config, as_of, accounts, market) for accounts in _batches(config, known)]
+    seen = looks.versions(config.location, SNAPSHOTS_FIRST)    # a collect may be storing: what is seen now is read
+    with looks.at(seen):
+        known = tables.read(config.location, schemas.ACCOUNTS)["account"].sort().to_list()
+        market = _market(read_facts(config, as_of, accounts=[]), config)
+    batches = [partial(_batch, config, as_of, accounts, market, seen) for accounts in _batches(config, known)]
     with ExitStack() as stack:
         writers = _writers(stack, config)
         done = []
@@ -110,9 +112,13 @@ def _finished(stack: ExitStack, batches: Sequence[Callable[[], Batch]]) -> Itera
     return (each.result() for each in work)
 
 
-def _batch(config: Settings, as_of: str, accounts: Sequence[str], market: Market) -> Batch:
-    """Write every derived row of `accounts`; nobody sees them before a commit."""
+def _batch(config: Settings, as_of: str, accounts: Sequence[str], market: Market, seen: Mapping[str, int]) -> Batch:
+    """Write every derived row of `accounts`; nobody sees them before a commit.
+
+    seen  the versions of the facts to read
+    """
     with ExitStack() as stack:
+        stack.enter_context(looks.at(seen))
         writers = _writers(stack, config)
         return _write(_keep(read_facts(config, as_of, accounts, NO_PRICES), market, config), writers), writers
 
@@ -128,6 +134,7 @@ def _write(kept: Kept, writers: Mapping[str, Rewrite]) -> Kept:
 
 
 NO_PRICES = Facts(**{each.name: schemas.FACTS[each.name].empty() for each in fields(Facts)})    # a `Market` has them
+SNAPSHOTS_FIRST = (schemas.SNAPSHOTS, *(schemas.FACTS[each.name] for each in fields(Facts) if each.name != "snapshots"))
 REBUILT = {schema.name: schema for schema in (
     schemas.HOLDINGS, schemas.FLOW_VALUES, schemas.RECONCILIATION, schemas.NAV_HISTORY, schemas.BENCHMARK_VALUES,
     schemas.BENCHMARK_JOURNAL, schemas.PERFORMANCE, schemas.BENCHMARK_CONFIGS,

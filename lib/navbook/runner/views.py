@@ -89,7 +89,7 @@ def site(config: Settings) -> Site:
         at[name] = min((time for time in times if time), default=None) if None not in times else None
     return Site(environment=config.environment, run=os.environ.get("NAVBOOK_RUN") or None, standings=standings,
                 collected=at, groups=groups, strategies=strategies(config), live=live(),
-                versions=tables.versions(config.location))
+                versions={**tables.versions(config.location), **tables.pinned_versions()})
 
 
 def strategies(config: Settings) -> list[str]:

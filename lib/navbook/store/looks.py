@@ -7,7 +7,7 @@ those; whoever looks while it begins or ends looks again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import polars as pl
@@ -25,7 +25,14 @@ LOOKS = 50    # at a store that others write; each takes some 50 ms
 def one(location: str) -> Iterator[None]:
     """In this block every derived table that is read is of one rebuild. Facts are the newest: read them after it began.
     """
-    token = tables.LOOK.set(together(location))
+    with at(together(location)):
+        yield
+
+
+@contextmanager
+def at(known: Mapping[str, int]) -> Iterator[None]:
+    """In this block tables are read at these versions, all others at their newest."""
+    token = tables.LOOK.set(known)
     try:
         yield
     finally:
@@ -41,7 +48,7 @@ def together(location: str) -> dict[str, int]:
         then = _version(location, BEFORE)
         if kept := under_way(location):
             return kept
-        found = _versions(location)
+        found = versions(location, schemas.DERIVED.values())
         if _version(location, BEFORE) == then:
             return found
     raise StoreUnusable(location, "its tables were replaced all the while they were looked at")
@@ -54,7 +61,7 @@ def replacing(location: str) -> Iterator[None]:
     The caller holds the lock of the rebuild.
     """
     if not under_way(location):
-        rewrite.replace(location, BEFORE, BEFORE.rows(list(_versions(location).items())))
+        rewrite.replace(location, BEFORE, BEFORE.rows(list(versions(location, schemas.DERIVED.values()).items())))
     yield
     rewrite.replace(location, BEFORE, BEFORE.empty())
 
@@ -64,8 +71,9 @@ def under_way(location: str) -> dict[str, int]:
     return dict(tables.collected(tables.stored(location, BEFORE), location, BEFORE).iter_rows())
 
 
-def _versions(location: str) -> dict[str, int]:
-    return {name: _version(location, schema) for name, schema in schemas.DERIVED.items()}
+def versions(location: str, wanted: Iterable[schemas.FrameSchema]) -> dict[str, int]:
+    """The newest versions, looked up in this order: what comes later has all that an earlier one speaks of."""
+    return {schema.name: _version(location, schema) for schema in wanted}
 
 
 def _version(location: str, schema: schemas.FrameSchema) -> int:
