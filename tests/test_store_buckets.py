@@ -69,10 +69,11 @@ def test_a_store_in_a_bucket_says_what_one_on_a_disk_says(tmp_path, place):
     assert rebuilt(config) == hashes
     assert rebuilt(config) == hashes    # again: nothing is written
     assert tables.opened(config.location, schemas.NAV_HISTORY).version() == 0
-    for query in ("select * from nav_history order by time", "select * from processed_transactions", "from price_history order by 1",
-                  "select account, sum(quantity) from balances where time >= '2026-03-02 08:00' group by all", "from runs",
-                  "select count(*) from logs"):
-        assert queries.sql(config, query, "csv") == queries.sql(local, query, "csv")
+    ours, theirs = catalog.connect(config.location), catalog.connect(local.location)
+    for query in ("from nav_history order by time", "from processed_transactions", "from price_history order by timestamp", "from runs",
+                  "select account, sum(quantity) from balances where time >= '2026-03-02 08:00' group by all", "from logs"):
+        assert ours.sql(query).pl().equals(theirs.sql(query).pl())
+    assert queries.sql(config, "select count(*) as rows from cash_flows", "csv") == "rows\n1\n"
     assert check.store(config, START).sentence.endswith("every file readable.")
     assert {each.name for each in tmp_path.iterdir()} == {"local", "navbook.toml"}    # nothing of it is on this disk
 
@@ -128,19 +129,25 @@ def test_readers_see_whole_states_only_while_tables_are_rewritten(tmp_path, plac
         for number in range(1, 8):
             rewrite.replace(config.location, schemas.FLOW_VALUES, numbered(number, 200 + number))
 
-    seen: list[int] = []
+    def state() -> int:
+        """Which one is seen, the same and whole by polars and by DuckDB."""
+        rows = tables.read(config.location, schemas.FLOW_VALUES)
+        [value] = rows["value_usd"].unique()
+        assert rows.height == 200 + value
+        [(then, height)] = catalog.connect(config.location).sql("select value_usd, count(*) from flow_values group by all").fetchall()
+        assert height == 200 + then
+        assert then >= value
+        return int(value)
+
+    seen = [state()]
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(write)
-        while not writing.done() or seen[-1] != 7:
-            polars = tables.read(config.location, schemas.FLOW_VALUES)
-            duckdb = catalog.connect(config.location).sql("select value_usd, count(*) from flow_values group by all").fetchall()
-            assert polars["value_usd"].n_unique() == 1
-            seen.append(int(polars["value_usd"][0]))
-            assert polars.height == 200 + seen[-1]
-            assert [rows == 200 + value for value, rows in duckdb] == [True]
+        while not writing.done():
+            seen.append(state())
         writing.result()
+    seen.append(state())
     assert seen == sorted(seen)
-    assert len(set(seen)) > 1
+    assert (seen[0], seen[-1]) == (0, 7)
 
 
 def snapshot_rows(writer: int, number: int) -> pl.DataFrame:
