@@ -29,7 +29,7 @@ from test_runner_backtesting import recorded
 RULES, COSTS = backtest.BracketRules(), backtest.Costs(0.0005)
 GRID = {"max_reopens": [None, 40], "tp_usdt": [5, 7.5, 10, 12], "sl_usdt": [3, 5, 8]}
 SLOW = {"tp_usdt": [5, 7.5, 10, 12], "sl_usdt": [3.0 + step / 10 for step in range(50)], "wallet_usdt": [150],
-        "leverage": [5 + step for step in range(20)]}
+        "leverage": [5 + step for step in range(12)]}
 
 
 @pytest.fixture(scope="module")

@@ -507,8 +507,7 @@ def dashboards_token(variables: Mapping[str, str] | None = None) -> str | None:
     told, source = said_or_filed(DASHBOARDS_TOKEN, os.environ if variables is None else variables)
     token = key_part(told, source)
     if token and len(token) < SHORTEST_TOKEN:
-        raise SettingsInvalid(f"{source} is too short: {SHORTEST_TOKEN} letters at least, as openssl rand -hex 24 makes "
-                              "them.")
+        raise SettingsInvalid(f"{source} is too short: take {SHORTEST_TOKEN} letters at least (openssl rand -hex 24).")
     redaction.remember(token)
     return token or None
 

@@ -106,7 +106,10 @@ class Cluster:
         from distributed import wait
         waiting = set(futures)
         while waiting:
-            waiting = wait(waiting, return_when="FIRST_COMPLETED").not_done    # type: ignore[no-untyped-call]
+            found = wait(waiting, return_when="FIRST_COMPLETED")    # type: ignore[no-untyped-call]
+            waiting = found.not_done
+            if failed := next((future for future in found.done if future.status != "finished"), None):
+                failed.result()    # raises now, not when the others are done
             if progress:
                 progress(1 - len(waiting) / len(futures))
 
@@ -124,7 +127,7 @@ class Cluster:
             logging.getLogger(name).setLevel(logging.CRITICAL)    # what matters of it, our sentence says
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")    # differing versions, which are refused below
-            client = distributed.Client(    # type: ignore[no-untyped-call]
+            client: Client = distributed.Client(    # type: ignore[no-untyped-call]
                 self.address, timeout=CONNECT_S, set_as_default=False)
         try:
             self._refuse_strangers(client)
@@ -164,8 +167,8 @@ class Cluster:
                                   "install it: pip install 'navbook[dask]'") from None
         try:
             yield
-        except distributed.KilledWorker as problem:
-            raise ClusterUnusable(self.address, f"several workers died at one piece of the sweep ({problem.task})",
+        except distributed.KilledWorker:
+            raise ClusterUnusable(self.address, "several workers died at one piece of the sweep",
                                   "give them more memory, or make the grid smaller") from None
         except (CancelledError, distributed.CancelledError, OSError) as problem:
             lost = isinstance(problem, CancelledError | distributed.CancelledError)

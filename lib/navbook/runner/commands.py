@@ -223,7 +223,7 @@ def serve(config: Settings, host: str, port: int, told: Told) -> None:
 
 
 def _shown(address: str, token: str | None) -> str:
-    """`address` as it may stand in a log: with a token that was made up now, without one that is a secret of somebody."""
+    """`address` as it may stand in a log: with a token that was made up now, without one that is somebody's secret."""
     return address.partition("?")[0] if token else address
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
 import polars as pl
@@ -22,7 +22,7 @@ from navbook.store import looks, places, tables
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset  # as long to import as all the rest
 
-    Stored = list[str] | Dataset | StoreMismatch
+Stored: TypeAlias = "list[str] | Dataset | StoreMismatch"
 
 # The names that the first users know (seeds/portfolio-monitor.md), on top of our tables.
 FAMILIAR = {
@@ -101,7 +101,10 @@ def _stored(location: str, schema: FrameSchema) -> Stored:
         if not places.is_bucket(location):
             return tables.files(location, schema)
         table = tables.opened(location, schema, tables.pinned_versions().get(schema.name))
-        return [] if table is None else table.to_pyarrow_dataset()
+        if table is None:
+            return []
+        dataset: Dataset = table.to_pyarrow_dataset()
+        return dataset
     except StoreMismatch as problem:
         return problem
 

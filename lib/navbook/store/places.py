@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pyarrow.fs import PyFileSystem
 
 PAINT = re.compile(r"\x1b\[[0-9;]*m|↳")    # with which delta-rs shows a chain of causes
+MESSAGE = re.compile(r"<Message>(.*?)</Message>")    # of a bucket's answer
+OF_A_CLOUD = "//169.254.169.254/"    # where a machine of Amazon's would be told a key, asked when there is no other
 
 
 def is_bucket(uri: str) -> bool:
@@ -49,6 +51,10 @@ def remove(uri: str, name: str) -> None:
         (Path(uri) / name).unlink(missing_ok=True)
 
 
-def reason(problem: BaseException) -> str:
+def reason(problem: BaseException | str) -> str:
     """What went wrong, on one line, without colours and without the key, which a bucket's answer may name."""
-    return " ".join(str(redaction.cleaned(PAINT.sub("", str(problem)))).split()).rstrip(".")
+    said = " ".join(str(redaction.cleaned(PAINT.sub("", str(problem)))).split()).rstrip(".")
+    if OF_A_CLOUD in said:
+        return "no AWS_ACCESS_KEY_ID is in the environment, and the machine has no role of a cloud"
+    answered = MESSAGE.search(said)
+    return answered[1].rstrip(".") if answered else said

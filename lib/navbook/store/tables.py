@@ -143,7 +143,7 @@ def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.Data
 
 def damaged(location: str, name: str, reason: str) -> StoreMismatch:
     return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
-                         f"bring it back from a copy. ({' '.join(reason.split())[:200]})")
+                         f"bring it back from a copy. ({places.reason(reason)[:200]})")
 
 
 def rows(location: str, schema: FrameSchema) -> int:
