@@ -177,7 +177,8 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
     if notebook != "benchmark":
         return "done."
     history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav").sort("time")
-    newest = history.group_by("account", "account_id").last().sort("account_id").collect()
+    newest = tables.collected(history.group_by("account", "account_id").last().sort("account_id"), config.location,
+                              schemas.NAV_HISTORY)
     lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"
              for row in newest.iter_rows(named=True) if row["benchmark_value"] is not None]
     return "; ".join(lines) + "." if lines else "no counted snapshot yet; run navbook collect."

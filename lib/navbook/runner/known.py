@@ -58,7 +58,8 @@ class Known:
         mine = (pl.col("account") == account) & (pl.col("time") == time)
         if self.snapshots.filter(mine).is_empty():
             return schemas.BALANCES.empty()
-        before = tables.scan(self.location, schemas.BALANCES).filter(mine, pl.col("wallet").is_in(wallets)).collect()
+        stored = tables.scan(self.location, schemas.BALANCES).filter(mine, pl.col("wallet").is_in(wallets))
+        before = tables.collected(stored, self.location, schemas.BALANCES)
         nothing = pl.lit(0, schemas.AMOUNT)
         return (before.join(balances, on=list(schemas.BALANCES.key), how="anti")
                 .with_columns(quantity=nothing, withdrawing=nothing, seen_at=pl.lit(time, schemas.TIME)))

@@ -69,8 +69,8 @@ def _late_legs(config: Settings, counted: pl.DataFrame, prices: pl.DataFrame, tr
     new = valuation.symbols_for(legs(config) - set(ALWAYS), config.stablecoins, traded)
     if not new or counted.is_empty():
         return _minutes([])
-    stored = (tables.scan(config.location, schemas.PRICES).filter(pl.col("symbol").is_in(new))
-              .select("time", "symbol").collect())
+    known = tables.scan(config.location, schemas.PRICES).filter(pl.col("symbol").is_in(new)).select("time", "symbol")
+    stored = tables.collected(known, config.location, schemas.PRICES)
     lacking = (counted.select("time").unique().join(pl.DataFrame({"symbol": new}), how="cross")
                .join(stored, on=["time", "symbol"], how="anti").join(prices, on=["time", "symbol"], how="anti"))
     return _minutes(lacking.select("symbol", "time").iter_rows())
@@ -85,7 +85,8 @@ def _minutes(pairs: Iterable[tuple[str, datetime]]) -> pl.DataFrame:
 def _stored(config: Settings) -> pl.DataFrame:
     """[symbol, open_time]: the minutes whose close is stored, with the last of each stored hour."""
     spot = tables.scan(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE)
-    return spot.select("symbol", open_time=cash_flows.minute_told()).unique().collect()
+    told = spot.select("symbol", open_time=cash_flows.minute_told()).unique()
+    return tables.collected(told, config.location, schemas.CANDLES)
 
 
 async def fetch(exchange: Exchange, wanted: pl.DataFrame, seen_at: datetime) -> tuple[pl.DataFrame, list[str]]:

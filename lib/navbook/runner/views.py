@@ -158,7 +158,8 @@ def _standings(config: Settings, schema: schemas.FrameSchema) -> pl.DataFrame:
         last=pl.col("time").filter(counts).max())
     wanted = (pl.col("time") >= pl.col("since")) | (pl.col("time") == pl.col("first")) | (
         pl.col("time") == pl.col("last"))
-    return rows.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time").collect()
+    return tables.collected(rows.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time"),
+                            config.location, schema)
 
 
 def collected(runs: pl.DataFrame, account: str) -> datetime | None:
@@ -170,8 +171,8 @@ def collected(runs: pl.DataFrame, account: str) -> datetime | None:
 
 def _newest(config: Settings, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The newest snapshot of an account, and its holdings then."""
-    last = (tables.stored(config.location, schemas.SNAPSHOTS).filter(pl.col("account") == account)
-            .select(pl.col("time").max()).collect().item())
+    times = tables.stored(config.location, schemas.SNAPSHOTS).filter(pl.col("account") == account).select("time")
+    last = tables.collected(times.max(), config.location, schemas.SNAPSHOTS).item()
     at = pl.col("time") == pl.lit(last, schemas.TIME)
     return (tables.read(config.location, schemas.SNAPSHOTS, at, account=account),
             tables.read(config.location, schemas.HOLDINGS, at, account=account))
