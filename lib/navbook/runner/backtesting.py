@@ -64,6 +64,7 @@ def _wants_filters(plan: Plan) -> bool:
 
 
 def asks_exchange(config: Settings) -> bool:
+    """Whether missing candles may be fetched; a store of imported ones asks nobody."""
     return config.environment is not Environment.SANDBOX or stores.read_meta(config).get("candles") != stores.IMPORTED
 
 

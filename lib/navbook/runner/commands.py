@@ -185,6 +185,7 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
 
 
 def demo_settings(config: Path | None) -> Settings:
+    """The settings that a demo runs with."""
     from navbook.runner import demo
     return demo.settings_for(settings.load(config))
 

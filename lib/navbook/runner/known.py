@@ -18,6 +18,8 @@ from navbook.types import Wallet, WalletState
 
 @dataclass(frozen=True)
 class Known:
+    """The tables that a reading starts from, as they were before it."""
+
     location: str
     accounts: pl.DataFrame
     snapshots: pl.DataFrame
