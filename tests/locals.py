@@ -15,9 +15,11 @@ import pytest
 from navbook import schemas, settings
 from navbook.runner import collecting, rebuild, sandbox
 from navbook.store import tables
+from navbook.trader import commands
 
 START = datetime(2026, 3, 2, tzinfo=UTC)    # a Monday
 READ_ONLY = {"enableReading": True}
+TRADES = READ_ONLY | {"enableFutures": True}
 
 
 def milliseconds(time: datetime) -> int:
@@ -89,3 +91,12 @@ def local_exchange(folder: Path, monkeypatch: pytest.MonkeyPatch, start: datetim
     world = sandbox.World(start=start.isoformat(), scenario="")
     with sandbox.started(world) as server:
         yield Local(server, folder, monkeypatch)
+
+
+@contextmanager
+def traded(folder: Path, toml: str, since: str, until: str) -> Iterator[Local]:
+    """An exchange on generated prices on which a trader has played the positions of `toml`; it goes on standing there."""
+    with pytest.MonkeyPatch.context() as monkeypatch, local_exchange(folder, monkeypatch) as local:
+        local.account("main", {"futures": {"USDT": "5000"}}, permissions=TRADES)
+        commands.replay(local.config(toml), None, since, until, lambda line: None, lambda done, of: None)
+        yield local

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from fuzzing import examples
 from navbook.errors import AnswerUnreadable, NavbookError
 from navbook.exchange import parse
 from navbook.exchange.reading import Reading
@@ -128,7 +129,7 @@ def read(name: str, payload: object) -> object:
 
 
 @given(name=st.sampled_from(sorted(PARSERS)), payload=ANYTHING)
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_any_json_gives_rows_or_our_own_error(name, payload):
     read(name, payload)
     if name in ROWS:
@@ -136,7 +137,7 @@ def test_any_json_gives_rows_or_our_own_error(name, payload):
 
 
 @given(name=st.sampled_from(sorted(ROWS)), data=st.data())
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_a_good_answer_with_one_field_spoilt_loses_no_other_row_of_a_history(name, data):
     intact = ROWS[name]
     spoilt = intact.copy()

@@ -20,7 +20,7 @@ from navbook.cli import app
 from navbook.errors import NavbookError
 from navbook.exchange import client
 from navbook.runner import backups
-from worlds import World, at
+from worlds import calm
 
 LEFT_OUT = {    # what a test in this process cannot do
     "demo": "starts a sandbox and serves", "dashboards": "serves", "sandbox": "becomes another process", "lab": "starts JupyterLab",
@@ -57,13 +57,9 @@ def test_what_is_left_out_exists():
 def home(tmp_path_factory):
     """A folder with a small store, its answers and a backup; the exchange of its settings is one that nobody serves."""
     folder = tmp_path_factory.mktemp("cli")
-    world = World()
-    for hour in range(3):
-        world.snapshot(at(hour), {"USDT": 1000 + hour, "BTC": "0.1"})
-    world.flow(at(1.5), 1)
     (folder / "fresh").mkdir()
     config = stores.configured(folder / "fresh")
-    stores.grown(config, world)
+    stores.grown(config, calm({"USDT": 1000, "BTC": "0.1"}, 3))
     backups.create(config)
     (folder / "fresh" / "navbook.toml").write_text(f'sandbox_url = "{nobody()}"\n{CONFIG}', encoding="utf-8")
     return folder

@@ -37,7 +37,7 @@ from navbook.runner import (
 )
 from navbook.store import tables
 from navbook.types import FeeAction
-from worlds import World, at
+from worlds import calm
 
 FIELDS = st.one_of(st.sampled_from(("1709251200000", "1709251260000", "1709251200000000", "2024-03-01 00:00:00", "10", "9", "11", "0.1", "1e2", "12345678901234567890123",
                                     "0.12345678901234567899")), STRINGS)
@@ -130,12 +130,8 @@ def damaged(content: bytes, data: st.DataObject) -> bytes:
 def kept(tmp_path_factory):
     """A small store with its answers, a run, and a backup."""
     folder = tmp_path_factory.mktemp("kept")
-    world = World()
-    for hour in range(3):
-        world.snapshot(at(hour), {"USDT": 1000 + hour, "BTC": "0.1"})
-    world.flow(at(1.5), 1)
     config = stores.configured(folder, more='[jobs.collect]\ncron = "0 * * * *"\n')
-    stores.grown(config, world)
+    stores.grown(config, calm({"USDT": 1000, "BTC": "0.1"}, 3))
     backups.create(config)
     return folder
 

@@ -17,21 +17,13 @@ from navbook.errors import SettingsInvalid, StoreUnusable
 from navbook.runner import backups
 from navbook.store import rewrite, tables, upkeep
 from stores import configured, copied, grown, keep, rebuilt, table
-from worlds import World, at
-
-
-def calm(hours: int = 4) -> World:
-    world = World()
-    for hour in range(hours):
-        world.snapshot(at(hour), {"USDT": 1000, "BTC": 1})
-    world.flow(at(1.5), 100)
-    return world
+from worlds import World, at, calm
 
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory):
     folder = tmp_path_factory.mktemp("owner")
-    grown(configured(folder), calm())
+    grown(configured(folder), calm({"USDT": 1000, "BTC": 1}))
     return folder
 
 
@@ -66,7 +58,7 @@ def test_a70_what_is_restored_has_equal_hashes_and_is_a_store(config, tmp_path):
     assert hashes(moved) == before
     rebuilt(moved)
     assert hashes(moved) == before
-    keep(moved, calm(5))
+    keep(moved, calm({"USDT": 1000, "BTC": 1}, 5))
     rebuilt(moved)
     assert table(moved, "nav_history").height == 5, "it goes on there"
     assert hashes(config) == before
@@ -97,7 +89,7 @@ def test_a70_verify_does_not_listen_to_the_machines_settings(config, monkeypatch
 
 
 def test_answers_that_were_older_than_the_facts_are_told_and_no_damage(config):
-    keep(config, calm(6))
+    keep(config, calm({"USDT": 1000, "BTC": 1}, 6))
     backups.create(config)
     assert "nav_history" in backups.verify(config, "latest")[1]
 

@@ -18,24 +18,16 @@ from navbook.runner.finding import Finding, State
 from navbook.store import rewrite, tables
 from navbook.types import Environment
 from stores import configured, copied, grown, rebuilt, table
-from worlds import World, at
+from worlds import World, at, calm
 
 NOW = at(4)
-
-
-def calm() -> World:
-    world = World()
-    for hour in range(4):
-        world.snapshot(at(hour), {"USDT": 1000})
-    world.flow(at(1.5), 100)
-    return world
 
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory):
     """The world's store, made once; each test has a copy to change."""
     folder = tmp_path_factory.mktemp("owner")
-    grown(configured(folder), calm())
+    grown(configured(folder), calm({"USDT": 1000}))
     return folder
 
 
@@ -75,7 +67,7 @@ def test_quarantined_rows_are_listed_with_endpoint_reason_and_time(config):
 
 
 def test_flows_without_a_price_are_named_so_that_one_can_be_given(config):
-    world = calm()
+    world = calm({"USDT": 1000})
     world.flow(at(2.5), 3, "NOCOIN", flow_id="x")
     world.flow(at(-5), 3, "NOCOIN", flow_id="before the first snapshot: it never counts")
     grown(config, world)
@@ -118,7 +110,7 @@ def test_figures_older_than_the_snapshots_are_told(config):
 @pytest.mark.parametrize(("hours", "late"), [(2.5, False), (2.6, True)])
 def test_an_account_is_late_after_two_and_a_half_usual_distances(config, hours, late):
     config = config.model_copy(update={"environment": Environment.LIVE})
-    grown(config, calm())
+    grown(config, calm({"USDT": 1000}))
     now = at(3) + timedelta(hours=hours)
     assert ("snapshots" in troubles(config, now)) is late
     (line,) = check.findings(config, now)["snapshots"].lines
@@ -132,7 +124,7 @@ def test_the_sandboxs_clock_may_be_any(config):
 
 
 def test_an_account_that_was_never_collected_is_told(tmp_path):
-    world = calm()
+    world = calm({"USDT": 1000})
     world.accounts = ("main", "sub")
     config = configured(tmp_path, *world.accounts)
     assert only_trouble(config, "snapshots").sentence == "Two accounts not collected lately."

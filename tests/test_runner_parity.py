@@ -9,15 +9,13 @@ import polars as pl
 import pytest
 
 from commands import navbook, sentence
-from locals import Local
+from locals import traded
 from navbook import schemas
 from navbook.compute import parity as compute
 from navbook.errors import SettingsInvalid
 from navbook.publish import parity as show
-from navbook.runner import parity, sandbox
+from navbook.runner import parity
 from navbook.store import tables
-from navbook.trader import commands
-from test_runner_trading_view import START, TRADES
 
 TOML = '[trade.btc_long]\naccount = "main"\nsymbol = "BTCUSDT"\ntp_usdt = 4\nsl_usdt = 3\n'
 
@@ -25,12 +23,7 @@ TOML = '[trade.btc_long]\naccount = "main"\nsymbol = "BTCUSDT"\ntp_usdt = 4\nsl_
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """Six hours of a trader on generated prices; its exchange goes on standing there."""
-    with pytest.MonkeyPatch.context() as monkeypatch, sandbox.started(
-            sandbox.World(start=START.isoformat(), scenario="")) as server:
-        local = Local(server, tmp_path_factory.mktemp("parity"), monkeypatch)
-        local.account("main", {"futures": {"USDT": "5000"}}, permissions=TRADES)
-        commands.replay(local.config(TOML), None, "2026-03-02T00:00", "2026-03-02T06:00", lambda line: None,
-                        lambda done, of: None)
+    with traded(tmp_path_factory.mktemp("parity"), TOML, "2026-03-02T00:00", "2026-03-02T06:00") as local:
         yield local
 
 

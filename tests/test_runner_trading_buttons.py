@@ -17,13 +17,12 @@ from pathlib import Path
 import pytest
 
 from commands import CHECKOUT, NAVBOOK, clean_environment
-from locals import Local
+from locals import traded
 from navbook import settings, vault
-from navbook.runner import accounts, locks, sandbox, trading_buttons, trading_view
+from navbook.runner import accounts, locks, trading_buttons, trading_view
 from navbook.settings import Settings
 from navbook.trader import commands, plans
 from navbook.trader.journal import Journal, place
-from test_runner_trading_view import START, TRADES
 
 CHROMIUM = Path("/usr/bin/chromium")
 TOML = '[trade.btc_long]\naccount = "main"\nsymbol = "BTCUSDT"\ntp_usdt = 40\nsl_usdt = 30\n'
@@ -32,12 +31,7 @@ TOML = '[trade.btc_long]\naccount = "main"\nsymbol = "BTCUSDT"\ntp_usdt = 40\nsl
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     """A position that was opened and is protected; its exchange goes on standing there, no trader runs."""
-    with pytest.MonkeyPatch.context() as monkeypatch, sandbox.started(
-            sandbox.World(start=START.isoformat(), scenario="")) as server:
-        local = Local(server, tmp_path_factory.mktemp("buttons"), monkeypatch)
-        local.account("main", {"futures": {"USDT": "5000"}}, permissions=TRADES)
-        commands.replay(local.config(TOML), None, "2026-03-02T00:01", "2026-03-02T00:02", lambda line: None,
-                        lambda done, of: None)
+    with traded(tmp_path_factory.mktemp("buttons"), TOML, "2026-03-02T00:01", "2026-03-02T00:02") as local:
         yield local
 
 

@@ -10,19 +10,17 @@ from decimal import Decimal
 import pytest
 
 from exchanges import talk
-from locals import Local
+from locals import traded
 from navbook import settings
 from navbook.errors import OrdersForbidden
 from navbook.exchange import fetch, orders, orders_read
 from navbook.publish.trading import LegState
-from navbook.runner import sandbox, trading_view
+from navbook.runner import trading_view
 from navbook.settings import Settings
-from navbook.trader import commands
 from navbook.trader.journal import Journal, place
 from navbook.types import ExitOrder, Side
 
 START = datetime.fromisoformat("2026-03-02T00:00Z")
-TRADES = {"enableReading": True, "enableFutures": True}
 TOML = """[trade.btc_long]
 account = "main"
 symbol = "BTCUSDT"
@@ -41,12 +39,7 @@ max_reopens = 2
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """Twelve hours of a trader with two positions, on generated prices; the exchange goes on standing there."""
-    with pytest.MonkeyPatch.context() as monkeypatch, sandbox.started(
-            sandbox.World(start=START.isoformat(), scenario="")) as server:
-        local = Local(server, tmp_path_factory.mktemp("played"), monkeypatch)
-        local.account("main", {"futures": {"USDT": "5000"}}, permissions=TRADES)
-        config = local.config(TOML)
-        commands.replay(config, None, "2026-03-02T00:01", "2026-03-02T04:00", lambda line: None, lambda done, of: None)
+    with traded(tmp_path_factory.mktemp("played"), TOML, "2026-03-02T00:01", "2026-03-02T04:00") as local:
         yield local
 
 

@@ -78,6 +78,15 @@ class World:
             cash_flows=schemas.CASH_FLOWS.rows(self.flow_rows), candles=schemas.CANDLES.rows(candles))
 
 
+def calm(balances: Mapping[str, object], hours: int = 4) -> World:
+    """One account that is read each hour and holds the same; a deposit of 100 comes in between."""
+    world = World()
+    for hour in range(hours):
+        world.snapshot(at(hour), balances)
+    world.flow(at(1.5), 100)
+    return world
+
+
 def only(frame: pl.DataFrame, **equal: object) -> dict[str, object]:
     """The one row of `frame` whose columns equal `equal`."""
     rows = frame.filter(*(pl.col(name) == value for name, value in equal.items())).to_dicts()

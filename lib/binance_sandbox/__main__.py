@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
     parser = argparse.ArgumentParser("binance_sandbox", description="A local Binance over HTTP.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8600, help="0 takes a free one")
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def serve(options: argparse.Namespace) -> None:
+    """Serve until stopped. Raises `SandboxError` when it cannot start."""
     # Not before the arguments are read: --help should not wait for numpy.
     from . import app, server, world
 

@@ -48,6 +48,7 @@ def _signed(account: Account, query: bytes, body: bytes, signature: str) -> bool
 
 
 def account_of(ledger: Ledger, api_key: str | None) -> Account:
+    """The account of a key. Raises `WireError` as Binance does."""
     if not api_key or not PRINTABLE.fullmatch(api_key):
         raise WireError(-2014, "API-key format invalid.", status=401)
     account = ledger.by_key.get(api_key)
@@ -109,6 +110,7 @@ def signed_texts(query: bytes, body: bytes) -> Iterator[bytes]:
 
 
 def sign(secret: str, text: bytes) -> bytes:
+    """The HMAC that Binance asks of a request, in hex."""
     return hmac.digest(secret.encode(), text, sha256).hex().encode()
 
 

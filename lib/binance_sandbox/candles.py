@@ -26,6 +26,7 @@ INTERVALS = {"1m": MINUTE, "3m": 3 * MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUT
 
 
 def no_rows() -> Rows:
+    """Candles, none of them."""
     return np.empty((0, COLUMNS))
 
 

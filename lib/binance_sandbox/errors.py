@@ -30,18 +30,22 @@ class WireError(Exception):
 
 
 def mandatory(name: str) -> WireError:
+    """-1102: a parameter is missing."""
     return WireError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
 def illegal_characters(name: str, legal: str) -> WireError:
+    """-1100: a parameter holds what it may not."""
     return WireError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
 def invalid_value(name: str) -> WireError:
+    """-1130: a parameter makes no sense."""
     return WireError(-1130, f"Data sent for parameter '{name}' is not valid.")
 
 
 def invalid_symbol() -> WireError:
+    """-1121: there is no such symbol."""
     return WireError(-1121, "Invalid symbol.")
 
 
@@ -56,4 +60,5 @@ def master_only() -> WireError:
 
 
 def unknown_path(method: str, path: str) -> WireError:
+    """What Binance says of a path that it does not have."""
     return WireError(-5000, f"Path {path}, Method {method} is invalid", status=404)

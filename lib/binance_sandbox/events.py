@@ -32,6 +32,8 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
+    """Something that happened to an account at a time."""
+
     id: str
     time: int      # ms
     account: str
@@ -61,6 +63,8 @@ class _Move(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Deposit(_Move):
+    """Coins that came over a chain."""
+
     final_status: int
     complete_time: int | None    # None: it never completes
     network: str
@@ -78,6 +82,8 @@ class Deposit(_Move):
 
 @dataclass(frozen=True, kw_only=True)
 class Withdrawal(_Move):
+    """Coins that left over a chain."""
+
     fee: Decimal                 # on top of `amount`
     final_status: int
     complete_time: int | None

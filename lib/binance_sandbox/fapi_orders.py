@@ -41,6 +41,7 @@ def test_order(call: Call) -> dict[str, Any]:
 
 
 def place(call: Call) -> dict[str, Any]:
+    """Put one order into the engine; what `new_order` and a batch do."""
     engine = call.state.futures
     order, _ = _read(call)
     if call.fault and call.fault.mode in REHEARSED:

@@ -46,6 +46,7 @@ def page(call: Call, orders: Sequence[Row], first: str) -> Sequence[Row]:
 
 
 def rules_window(days: int) -> WireError:
+    """The error for a span longer than `days`."""
     return WireError(-4165, f"Maximum time interval is {days} days.")
 
 

@@ -41,6 +41,7 @@ def tradable(call: Call) -> Contract:
 
 
 def contracts(call: Call) -> list[Pair]:
+    """The pairs that trade as contracts now."""
     return [pair for pair in call.market.trading(call.now) if pair.on_futures]
 
 
@@ -92,6 +93,7 @@ def _quote(contract: Contract, quote: Decimal) -> str:
 
 
 def trade_row(contract: Contract, trade: Trade) -> dict[str, Any]:
+    """A fill as userTrades lists it."""
     quote = fixed(trade.price * trade.quantity, contract.price_places + contract.quantity_places)
     return {
         "symbol": trade.symbol, "id": trade.id, "orderId": trade.order, "side": trade.side,
@@ -105,11 +107,13 @@ def trade_row(contract: Contract, trade: Trade) -> dict[str, Any]:
 
 
 def income_row(income: Income) -> dict[str, Any]:
+    """A payment as income lists it."""
     return {"symbol": income.symbol, "incomeType": income.kind, "income": fixed(income.amount), "asset": income.asset,
             "time": income.time, "info": income.info, "tranId": income.id, "tradeId": income.trade}
 
 
 def amendment_row(order: Order, amendment: Amendment, count: int) -> dict[str, Any]:
+    """A change of an order as orderAmendment lists it."""
     before, after = amendment.price
     less, more = amendment.quantity
     return {"amendmentId": amendment.id, "symbol": order.symbol, "pair": order.symbol, "orderId": order.id,

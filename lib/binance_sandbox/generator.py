@@ -32,6 +32,8 @@ Series = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Coin:
+    """How the made-up price of a coin moves."""
+
     level: float         # usual price, USDT
     reach: float         # how far the log price strays from it (one standard deviation)
     volatility: float    # daily, of the log price

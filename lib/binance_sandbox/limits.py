@@ -29,6 +29,8 @@ class Pool(Enum):
 
 @dataclass(frozen=True)
 class Limit:
+    """So much weight or so many orders in a window."""
+
     most: int
     window: int              # ms
     headers: tuple[str, ...]

@@ -66,6 +66,7 @@ def totals(call: Call, wallet: dict[str, Amounts]) -> tuple[Decimal, Decimal]:
 
 
 def level(owned: Decimal, owed: Decimal) -> str:
+    """Owned by owed, as Binance prints it."""
     return fixed(owned / owed) if owed else NO_DEBT
 
 

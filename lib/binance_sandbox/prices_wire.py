@@ -27,6 +27,7 @@ from .wire import Call
 
 
 def pair_named(call: Call, symbol: str) -> Pair:
+    """The pair that a call names. Raises `WireError` where there is none."""
     pair = call.market.pair(symbol, call.now)
     if pair is None:
         raise invalid_symbol()

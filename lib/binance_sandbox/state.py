@@ -30,6 +30,8 @@ class LoggedRequest:
 
 @dataclass
 class State:
+    """Everything that a sandbox is made of."""
+
     clock: Clock
     market: Market
     ledger: Ledger

@@ -135,14 +135,17 @@ def parameters(query: bytes, body: bytes) -> dict[str, str]:
 
 
 def encode(content: Any) -> bytes:
+    """JSON as Binance writes it, in bytes."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def reply(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer with JSON."""
     return Response(encode(content), status, headers, JSON_TYPE)
 
 
 def error_reply(error: WireError, headers: dict[str, str] | None = None) -> Response:
+    """An error as Binance words it."""
     return reply({"code": error.code, "msg": error.msg}, error.status, {**(headers or {}), **error.headers})
 
 

@@ -65,6 +65,8 @@ class StoreMismatch(NavbookError):
 
 
 class StoreUnusable(NavbookError):
+    """A table could not be written: no room, no right, no such place."""
+
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place} cannot be written: {' '.join(reason.split())}. Nothing of this table was stored; "
                          "check that the folder exists, may be written and has room, then run again.")
@@ -94,18 +96,24 @@ class ClusterUnusable(NavbookError):
 
 
 class UnknownParameter(NavbookError):
+    """A notebook was given a parameter that it does not have."""
+
     def __init__(self, notebook: str, unknown: Iterable[str], known: Iterable[str]) -> None:
         super().__init__(f"{notebook} has no parameter {', '.join(sorted(unknown))}; "
                          f"it takes {', '.join(sorted(known)) or 'none'}.")
 
 
 class SchemaMismatch(NavbookError):
+    """A frame has columns of other types than its schema says."""
+
     def __init__(self, name: str, wrong: Mapping[str, tuple[object, object]]) -> None:
         faults = "; ".join(f"{column} is {found}, not {wanted}" for column, (found, wanted) in wrong.items())
         super().__init__(f"The frame {name} does not fit its schema: {faults}.")
 
 
 class KeyRepeated(NavbookError):
+    """A frame says two things of one key."""
+
     def __init__(self, name: str, key: Iterable[str], example: object) -> None:
         super().__init__(f"The frame {name} holds two rows with the same {', '.join(key)}: {example}.")
 
@@ -133,6 +141,8 @@ class CandlesInvalid(NavbookError):
 
 
 class FundingInvalid(NavbookError):
+    """A row of funding cannot be used."""
+
     def __init__(self, problem: str) -> None:
         super().__init__(f"This funding cannot be used: {problem}.")
 
@@ -146,6 +156,8 @@ class SnapshotIncomplete(NavbookError):
 
 
 class Locked(NavbookError):
+    """Somebody else does the same work at this moment."""
+
     exit_code = 75    # EX_TEMPFAIL of sysexits.h: try again later
 
 
@@ -190,6 +202,8 @@ class RequestRejected(ExchangeError):
 
 
 class AnswerUnreadable(ExchangeError):
+    """An answer of the exchange has a form that no parser knows."""
+
     def __init__(self, endpoint: str, problem: str) -> None:
         super().__init__(f"{endpoint} gave an answer that cannot be read: {problem}. The answer is kept in raw.")
         self.endpoint = endpoint

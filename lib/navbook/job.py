@@ -38,6 +38,8 @@ Notebook = Annotated[str, AfterValidator(_notebook)]
 
 
 class Job(Section):
+    """One of the things that run on time: [jobs.NAME]."""
+
     notebook: Notebook | None = None                      # none: the one that has the job's name
     cron: str | None = None                               # none: it runs when asked to, or after another
     time_zone: str = "UTC"                                # that cron is read in

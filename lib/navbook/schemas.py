@@ -20,6 +20,8 @@ AMOUNT = pl.Decimal(38, 18)
 
 @dataclass(frozen=True)
 class FrameSchema:
+    """The columns of a frame, and what no two rows of it share."""
+
     name: str
     key: tuple[str, ...]
     columns: dict[str, Any]    # name -> polars dtype
@@ -51,10 +53,12 @@ class FrameSchema:
 
 
 def fact(name: str, key: tuple[str, ...], about: str, /, **columns: Any) -> FrameSchema:
+    """The schema of a table that is only added to; each row says when it was seen."""
     return FrameSchema(name, key, {**columns, "seen_at": TIME}, about)
 
 
 def derived(name: str, key: tuple[str, ...], about: str, /, **columns: Any) -> FrameSchema:
+    """The schema of a table that is rebuilt from facts."""
     return FrameSchema(name, key, columns, about)
 
 

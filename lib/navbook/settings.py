@@ -90,6 +90,8 @@ When = Annotated[Annotated[Rebalance, Tag("table")] | Annotated[Literal["never"]
 
 
 class Benchmark(Section):
+    """What an account is measured by: [benchmark]."""
+
     weights: dict[str, float] = Field({"BTC": 0.5, "ETH": 0.5})
     rebalance: When = Rebalance()
     withdrawal: Literal["benchmark", "share"] = "benchmark"    # what a withdrawal is a fraction of
@@ -105,12 +107,16 @@ class Benchmark(Section):
 
 
 class Account(Section):
+    """One Binance account: [accounts.NAME]."""
+
     master: str | None = None              # the account that this one is a sub-account of
     benchmark: Benchmark | None = None     # none: the common one
     fee_rate: float = Field(0.0, ge=0, le=1)
 
 
 class Group(Section):
+    """Accounts that are summed up as one: [groups.NAME]."""
+
     accounts: list[str] = Field(min_length=1)
     benchmark: Benchmark | None = None     # none: the common one
 
@@ -161,11 +167,15 @@ class Keep(Section):
 
 
 class Keys(BaseModel):
+    """An API key and its secret."""
+
     api_key: SecretStr        # prints as asterisks, in a saved notebook too
     api_secret: SecretStr
 
 
 class Settings(BaseSettings):
+    """Everything that navbook.toml may say, with its defaults; made by `load`."""
+
     model_config = SettingsConfigDict(env_prefix="NAVBOOK_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     environment: Environment = Environment.SANDBOX    # real money needs a deliberate act

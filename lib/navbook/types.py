@@ -22,6 +22,8 @@ class Purpose(StrEnum):
 
 
 class Wallet(StrEnum):
+    """Where an account holds something."""
+
     SPOT = "spot"
     FUNDING = "funding"
     FUTURES = "futures"           # USD-M, margin balance per asset
@@ -35,6 +37,8 @@ class Wallet(StrEnum):
 
 
 class WalletState(StrEnum):
+    """What became of reading a wallet."""
+
     OK = "ok"
     ABSENT = "absent"     # never opened
     FAILED = "failed"     # could not be read: the snapshot is incomplete
@@ -77,6 +81,8 @@ class FlowKind(StrEnum):
 
 
 class FlowStatus(StrEnum):
+    """Whether a cash flow counts."""
+
     DONE = "done"          # counts
     PENDING = "pending"    # under way: may still count
     FAILED = "failed"      # never counts
@@ -99,6 +105,8 @@ class FeeAction(StrEnum):
 
 
 class RunStatus(StrEnum):
+    """How a run stands or ended."""
+
     RUNNING = "running"
     OK = "ok"
     FAILED = "failed"
@@ -123,6 +131,8 @@ class Verdict(StrEnum):
 
 
 class Side(StrEnum):
+    """The direction of a position."""
+
     LONG = "LONG"
     SHORT = "SHORT"
 
@@ -133,6 +143,8 @@ class Side(StrEnum):
 
 
 class MarginType(StrEnum):
+    """What stands behind a position: the whole wallet, or its own margin."""
+
     CROSSED = "CROSSED"
     ISOLATED = "ISOLATED"
 

@@ -155,6 +155,7 @@ def contract_of(pair: Pair) -> Contract:
 
 
 def limits_of(pair: Pair) -> Limits:
+    """What orders of a pair must keep to."""
     return LIMITS.get(pair.symbol) or Limits(min_price=pair.futures_tick, max_price="4529764", max_quantity="10000000",
                                              market_max_quantity="1000000")
 

@@ -86,6 +86,8 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Amendment:
+    """A change of an order that waits."""
+
     id: int
     time: int
     price: tuple[Decimal, Decimal]       # before, after
@@ -164,6 +166,8 @@ class Algo:
 
 @dataclass(frozen=True, kw_only=True)
 class Trade:
+    """A fill of an order."""
+
     id: int
     order: int
     symbol: str
@@ -195,6 +199,8 @@ class Income:
 
 @dataclass(frozen=True, kw_only=True)
 class MarginChange:
+    """Margin put to an isolated position, or taken from it."""
+
     symbol: str
     side: str
     kind: str         # USER_ADJUST | TRADE

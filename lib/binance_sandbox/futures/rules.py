@@ -23,26 +23,32 @@ SOONEST_GOOD_TILL_MS = 600_000
 
 # -- errors ----------------------------------------------------------------------------------------------------
 def not_required(name: str) -> WireError:
+    """-1106: a parameter that has no place here."""
     return WireError(-1106, f"Parameter '{name.lower()}' sent when not required.")
 
 
 def reduce_only_rejected() -> WireError:
+    """-2022: there is nothing to reduce."""
     return WireError(-2022, "ReduceOnly Order is rejected.")
 
 
 def margin_insufficient() -> WireError:
+    """-2019: the wallet cannot bear it."""
     return WireError(-2019, "Margin is insufficient.")
 
 
 def wrong_position_side() -> WireError:
+    """-4061: the side does not fit the mode."""
     return WireError(-4061, "Order's position side does not match user's setting.")
 
 
 def duplicate_id() -> WireError:
+    """-4116: the client's id is in use."""
     return WireError(-4116, "ClientOrderId is duplicated.")
 
 
 def immediately() -> WireError:
+    """-2021: the trigger would be met at once."""
     return WireError(-2021, "Order would immediately trigger.")
 
 
@@ -115,12 +121,14 @@ def check_band(contract: Contract, side: str, price: Decimal, mark: Decimal) -> 
 
 
 def check_notional(contract: Contract, notional: Decimal) -> None:
+    """Refuse an order that is worth too little."""
     if notional < contract.min_notional:
         raise WireError(-4164, f"Order's notional must be no smaller than {plain(contract.min_notional)} (unless you "
                                "choose reduce only).")
 
 
 def check_side(desk: Desk, position_side: str) -> None:
+    """Refuse a side that does not fit the account's mode."""
     if position_side not in POSITION_SIDES:
         raise WireError(-4060, "Invalid position side.")
     if (position_side == "BOTH") == desk.hedge:
@@ -128,6 +136,7 @@ def check_side(desk: Desk, position_side: str) -> None:
 
 
 def check_good_till(params: dict[str, str], time_in_force: str, now: int) -> int:
+    """The time until which a GTD order waits, 0 for any other."""
     given = params.get("goodTillDate", "")
     if time_in_force != "GTD":
         return 0

@@ -1,3 +1,5 @@
+"""`python -m navbook.cli`."""
+
 from navbook.cli import main
 
 main()

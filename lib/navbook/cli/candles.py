@@ -14,6 +14,8 @@ app = typer.Typer(no_args_is_help=True, help="Candles and funding rates from fil
 
 
 class Market(StrEnum):
+    """Where prices are of."""
+
     SPOT = "spot"
     UM = "um"
 

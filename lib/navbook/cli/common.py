@@ -13,6 +13,8 @@ import typer
 
 
 class Format(StrEnum):
+    """How rows are printed."""
+
     TABLE = "table"
     CSV = "csv"
     JSON = "json"

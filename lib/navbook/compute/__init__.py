@@ -1,0 +1,1 @@
+"""What the facts come to. Pure: no file, clock, network or exchange."""

@@ -23,6 +23,8 @@ PREFIX = "nb-"            # of the client ids of all orders that are a navbook's
 
 
 class TradeState(StrEnum):
+    """How far a trade has come."""
+
     ENTERING = "entering"    # decided; nothing is known to be filled
     OPEN = "open"
     CLOSED = "closed"

@@ -32,6 +32,8 @@ NOTHING = 1e-9         # an edge below this is rounding
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
+    """Whether chance explains a period's alpha, and how far it may be off."""
+
     verdict: Verdict
     alpha_low: float | None = None     # 95 % interval of the period's alpha, fractions; None: too few days
     alpha_high: float | None = None

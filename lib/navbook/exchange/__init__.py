@@ -1,0 +1,1 @@
+"""Binance over HTTP: asked in fetch, understood in parse, within its limits."""

@@ -174,14 +174,14 @@ class Exchange:
 
         Raises `ExchangeUnavailable` or `RequestRejected`, naming `endpoint`.
         """
-        return await self._again(lambda: self._once(endpoint, call, params))
+        return await self._again(lambda: self._once(endpoint, call, params, writes=False))
 
     async def send(self, endpoint: str, call: Callable[..., Awaitable[Any]], **params: Any) -> Answer:
         """The answer to a write, sent again only where it is known that nothing happened.
 
         Raises as `ask` does, and `OutcomeUnknown` where it may have been carried out.
         """
-        return await self._again(lambda: self._sent(endpoint, call, params))
+        return await self._again(lambda: self._once(endpoint, call, params, writes=True))
 
     async def _again(self, attempt_of: Callable[[], Awaitable[Answer]]) -> Answer:
         """What comes of it, tried again while nothing happened."""
@@ -198,7 +198,10 @@ class Exchange:
     def _tell(self, state: RetryCallState) -> None:
         self.stumbled(f"{state.outcome and state.outcome.exception()} It is tried again.")
 
-    async def _once(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
+    async def _once(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any], *,
+                    writes: bool) -> Answer:
+        """One request. What went wrong under way means that nothing happened, but of a write that nobody knows."""
+        lost = OutcomeUnknown if writes else ExchangeUnavailable
         try:
             async with self._turn(endpoint):
                 answer: Answer = await call(**params)
@@ -208,12 +211,17 @@ class Exchange:
             if problem.code == -1021 and endpoint != TIME:
                 await self.synchronise()
                 raise ExchangeUnavailable(endpoint, "its clock and ours still disagree (-1021)") from None
+            if writes and problem.leaves_open:
+                raise OutcomeUnknown(endpoint, self._plain(f"HTTP {problem.status} ({problem.code}) "
+                                                           f"{problem.message}")) from None
             self._refuse(endpoint, problem)
         except _Garbled as problem:
-            raise ExchangeUnavailable(endpoint, f"its answer is not JSON ({self._plain(str(problem))})") from None
+            raise lost(endpoint, f"its answer is not JSON ({self._plain(str(problem))})") from None
+        except aiohttp.ClientConnectorError as problem:    # it never left
+            raise ExchangeUnavailable(endpoint, self._plain(str(problem)) or "no connection") from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
-            raise ExchangeUnavailable(endpoint, reason or type(problem).__name__) from None
+            raise lost(endpoint, reason or type(problem).__name__) from None
 
     @asynccontextmanager
     async def _turn(self, endpoint: str) -> AsyncIterator[None]:
@@ -232,29 +240,6 @@ class Exchange:
         product = endpoint.split(" ")[-1].split("/")[1]
         address: str = getattr(self.wire, BASE_OF.get(product, "API_URL"))
         return urlsplit(address).netloc
-
-    async def _sent(self, endpoint: str, call: Callable[..., Awaitable[Any]], params: dict[str, Any]) -> Answer:
-        try:
-            async with self._turn(endpoint):
-                answer: Answer = await call(**params)
-            self.heard(endpoint, answer)
-            return answer
-        except _Refused as problem:
-            if problem.code == -1021:
-                await self.synchronise()
-                raise ExchangeUnavailable(endpoint, "its clock and ours disagreed (-1021)") from None
-            if problem.leaves_open:
-                raise OutcomeUnknown(endpoint, self._plain(f"HTTP {problem.status} ({problem.code}) "
-                                                           f"{problem.message}")) from None
-            self._refuse(endpoint, problem)
-        except _Garbled as problem:
-            raise OutcomeUnknown(endpoint, f"its answer is not JSON ({self._plain(str(problem))})") from None
-        except aiohttp.ClientConnectorError as problem:
-            raise ExchangeUnavailable(endpoint, self._plain(str(problem)) or "no connection") from None
-        except (aiohttp.ClientError, OSError, ValueError) as problem:
-            reason = "no answer in time" if isinstance(problem, TimeoutError) else self._plain(str(problem))
-            raise OutcomeUnknown(endpoint, reason or type(problem).__name__) from None
-
 
     def sapi(self, path: str) -> Callable[..., Awaitable[Any]]:
         """A signed GET below /sapi/v1 that python-binance has no method for."""

@@ -178,6 +178,7 @@ def settled(flows: pl.DataFrame, known: pl.DataFrame, now: datetime) -> pl.DataF
 
 
 def mark(reading: Reading, source: Source, until: datetime | None, note: str | None = None) -> None:
+    """Write down that `source` is known up to `until`; None: it is not offered, and `note` says why."""
     reading.add(schemas.HISTORY_MARKS,
                 schemas.HISTORY_MARKS.rows([(reading.account, source.name, until, note, reading.time)]))
 

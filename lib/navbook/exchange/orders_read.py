@@ -148,6 +148,7 @@ async def open_conditional(exchange: Exchange, symbol: str | None = None) -> lis
 
 
 def conditional_row(row: Any) -> Conditional:
+    """A row of the Algo service."""
     return Conditional(client_id=text(row["clientAlgoId"]), algo_id=identity(row["algoId"]),
                        symbol=text(row["symbol"]), position_side=text(row["positionSide"]),
                        kind=EXITS.get(text(row["orderType"])), status=text(row["algoStatus"]),

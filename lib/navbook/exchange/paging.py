@@ -25,6 +25,7 @@ def windows(since: datetime, until: datetime, longest: timedelta) -> Iterator[tu
 
 
 def between(start: datetime, end: datetime, names: tuple[str, str] = ("startTime", "endTime")) -> dict[str, int]:
+    """The parameters that ask for [start, end]."""
     return {names[0]: milliseconds(start), names[1]: milliseconds(end)}
 
 

@@ -32,6 +32,8 @@ class Unread:
 
 @dataclass(frozen=True)
 class Parsed:
+    """The rows that could be read, and those that could not."""
+
     frame: pl.DataFrame
     unread: tuple[Unread, ...] = ()
 
@@ -93,6 +95,7 @@ def items(endpoint: str, payload: Any, key: str | None = None) -> list[Any]:
 
 
 def as_object(endpoint: str, payload: Any) -> dict[str, Any]:
+    """`payload`, which must be an object. Raises `AnswerUnreadable`."""
     if not isinstance(payload, dict):
         raise AnswerUnreadable(endpoint, f"{shown(payload)} is not an object")
     return payload
@@ -122,6 +125,7 @@ def successful(endpoint: str, payload: Any, key: str = "data") -> dict[str, Any]
 
 
 def why(problem: BaseException) -> str:
+    """What a parser stumbled over, as a part of a sentence."""
     return f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
 
 

@@ -68,6 +68,7 @@ def integer(value: Any) -> int:
 
 
 def flag(value: Any) -> bool:
+    """True or false, and nothing that only looks like it."""
     if not isinstance(value, bool):
         raise ValueError(f"{shown(value)} is neither true nor false")
     return value

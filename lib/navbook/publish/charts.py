@@ -143,6 +143,7 @@ def _chart(nav_history: pl.DataFrame, gaps: pl.DataFrame, layers: Sequence[Any],
 
 
 def time_axis(nav_history: pl.DataFrame, *, labels: bool = True) -> alt.X:
+    """The axis of the times in `nav_history`."""
     return parts.time_axis(*_ends_of_time(nav_history), labels=labels)
 
 

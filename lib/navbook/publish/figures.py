@@ -138,6 +138,7 @@ def _origin(state: State, about: Site) -> Html:
 
 
 def unknown() -> Html:
+    """What stands in the place of a figure that is not known."""
     return Html('<span class="muted">{}</span>').format(words.UNKNOWN)
 
 

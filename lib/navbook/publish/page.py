@@ -101,6 +101,7 @@ def _stale(at: datetime | None) -> Html:
 
 
 def verdict_of(sentence: Html, below: Html) -> Html:
+    """The head of a page: a sentence, and what is small below it."""
     return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)
 
 

@@ -69,6 +69,7 @@ def chart(layers: Sequence[Any], ends: list[Row], axes: Axes, *, height: int, ro
 
 
 def time_axis(first: datetime, last: datetime, *, labels: bool = True) -> alt.X:
+    """An axis from `first` to `last` with as many dates as are readable."""
     shown = dates(first, last)
     times = [ms(time) for time, _ in shown]
     axis = alt.Axis(values=times, tickCount=len(times), labelExpr=label_of(times, [name for _, name in shown]),
@@ -77,6 +78,7 @@ def time_axis(first: datetime, last: datetime, *, labels: bool = True) -> alt.X:
 
 
 def table(rows: Iterable[Row]) -> alt.Chart:
+    """A chart over rows that the page carries itself."""
     return alt.Chart(alt.InlineData(values=list(rows)))
 
 
@@ -87,6 +89,7 @@ def axis(values: Sequence[float], labels: Sequence[str]) -> alt.Axis:
 
 
 def label_of(values: Sequence[float], labels: Sequence[str]) -> str:
+    """A Vega expression that names each of `values` by its label."""
     return f"{json.dumps(list(labels))}[indexof({json.dumps(list(values))}, +datum.value)]"
 
 
@@ -127,6 +130,7 @@ def round_days(first: datetime, last: datetime, most: int) -> list[datetime]:
 
 def end(name: str, value: float, full: Callable[[float], str], brief: Callable[[float], str],
          colour: str) -> Row:
+    """The row that labels the end of a line: a full text, and a brief one for small screens."""
     return {"value": value, "text": f"{name} {full(value)}", "brief": brief(value), "colour": LIGHT[colour]}
 
 
@@ -191,8 +195,10 @@ def dollar_labels(ticks: Sequence[float], *, signed: bool = False) -> list[str]:
 
 
 def ms(time: datetime) -> int:
+    """`time` as Vega counts it: milliseconds since the epoch."""
     return round(time.timestamp() * 1000)
 
 
 def cents(value: float) -> float:
+    """Dollars as a page carries them."""
     return round(value, 2)

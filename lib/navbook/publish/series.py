@@ -17,6 +17,8 @@ LATE = 1.75     # times the usual distance to the next snapshot: one that was mi
 
 
 class Verdict(StrEnum):
+    """How an account stands against its benchmark."""
+
     AHEAD = "ahead"
     BEHIND = "behind"
     LEVEL = "level"
@@ -65,6 +67,7 @@ class State:
 
 
 def state(nav_history: pl.DataFrame, account: str) -> State:
+    """What the history of one account comes to; backfilled rows left out."""
     rows = nav_history.filter((pl.col("account") == account) & (pl.col("grade") != Grade.BACKFILLED)).sort("time")
     figures = counted(rows)
     return State(account, newest=rows.row(-1, named=True) if rows.height else None,

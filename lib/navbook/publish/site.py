@@ -109,6 +109,7 @@ def run_link(run: str, job: str = "publish", text: str = "") -> Html:
 
 
 def full_moment(time: object) -> str:
+    """A time to the second, for a hover."""
     if not isinstance(time, datetime):
         return words.UNKNOWN
     return f"{words.date(time)} {time.year}, {time:%H:%M:%S} UTC"

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 
 def of(notebook: bytes) -> str:
+    """The fingerprint of a notebook, which its page carries."""
     return sha256(notebook).hexdigest()
 
 

@@ -24,6 +24,7 @@ Cell = str | Html
 
 
 def section(heading: str, note: Cell, body: Html, *, name: str = "") -> Html:
+    """A part of a page: a heading, a note if there is one, and what is below."""
     return Html('<section class="{}"><h2>{}</h2>{}{}</section>').format(
         name, heading, Html('<p class="note">{}</p>').format(note) if note else "", body)
 
@@ -258,6 +259,7 @@ def _wallet_states(snapshot: dict[str, Any]) -> dict[str, str]:
 
 
 def signed(value: float | None) -> Html:
+    """Dollars with their sign, green or red."""
     return toned(words.dollars(value, signed=True), value)
 
 
@@ -273,6 +275,7 @@ def _amount(quantity: float, asset: str) -> str:
 
 
 def coloured(series_name: str, text: str) -> Html:
+    """`text` in the colour of a series."""
     return Html('<span class="{}">{}</span>').format(series_name, text)
 
 
@@ -304,6 +307,7 @@ def _bar(cents: int, largest: int) -> Html:
 
 
 def bar_from_middle(value: float | None, widest: float) -> Html:
+    """A bar to the right for a gain, to the left for a loss, as long as `widest` allows."""
     if value is None or not widest:
         return Html("")
     length = 50 * abs(value) / widest

@@ -20,6 +20,7 @@ def enable() -> None:
 
 @alt.theme.register("navbook", enable=False)    # importing changes nothing
 def navbook_theme() -> alt.theme.ThemeConfig:
+    """How every chart looks, as Vega's configuration."""
     return {"config": {
         "font": FONT,
         "background": LIGHT["bg"],

@@ -39,6 +39,7 @@ def number(value: float | None, places: int = 0, *, signed: bool = False, before
 
 
 def dollars(value: float | None, places: int = 0, *, signed: bool = False) -> str:
+    """An amount in dollars: $1,234 or -$1,234."""
     return number(value, places, signed=signed, before="$")
 
 
@@ -89,6 +90,7 @@ def price(value: float | None) -> str:
 
 
 def is_zero(value: float, places: int = 0) -> bool:
+    """Whether `value` is shown as zero."""
     return float(f"{abs(value):.{places}f}") == 0
 
 
@@ -139,10 +141,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 def wallet(name: str) -> str:
+    """The name of a wallet for people."""
     return WALLETS.get(name, name.replace("_", " ").capitalize())
 
 
 def flow(kind: str) -> str:
+    """The name of a kind of flow for people."""
     return FLOWS.get(kind, kind.replace("_", " ").capitalize())
 
 

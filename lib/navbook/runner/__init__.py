@@ -1,0 +1,1 @@
+"""Wires exchange, store, compute and publish into what commands and notebooks do."""

@@ -29,6 +29,8 @@ HEARTBEAT_TIMEOUT_S = 10
 
 
 class Level(StrEnum):
+    """How grave a cause is."""
+
     WARNING = "warning"
     CRITICAL = "critical"
 

@@ -115,14 +115,17 @@ def counted(events: Iterable[tuple[str, int]]) -> str:
 
 
 def count_of(number: int, event: str) -> str:
+    """3 deposits, 1 deposit."""
     return f"{number} {event}{'' if number == 1 else 's'}"
 
 
 def when(time: datetime) -> str:
+    """A time to the second."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def usd(value: float) -> str:
+    """An amount to the cent."""
     return f"{value:,.2f} USD"
 
 

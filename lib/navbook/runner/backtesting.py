@@ -64,6 +64,7 @@ def _wants_filters(plan: Plan) -> bool:
 
 
 def asks_exchange(config: Settings) -> bool:
+    """Whether missing candles may be fetched; a store of imported ones asks nobody."""
     return config.environment is not Environment.SANDBOX or stores.read_meta(config).get("candles") != stores.IMPORTED
 
 
@@ -96,7 +97,8 @@ def _span(config: Settings, plan: Plan, now: datetime) -> Span:
 
 
 def _last_snapshot(config: Settings) -> datetime | None:
-    last = tables.scan(config.location, schemas.SNAPSHOTS).select(pl.col("time").max()).collect().item()
+    newest = tables.scan(config.location, schemas.SNAPSHOTS).select(pl.col("time").max())
+    last = tables.collected(newest, config.location, schemas.SNAPSHOTS).item()
     return last if isinstance(last, datetime) else None
 
 
@@ -104,7 +106,7 @@ def _last_stored(config: Settings, plan: Plan) -> datetime:
     """The end of the last imported candle of the plan's symbol. Raises `SettingsInvalid` where there is none."""
     rows = tables.stored(config.location, schemas.CANDLES).filter(
         pl.col("market") == plan.market, pl.col("symbol") == plan.symbol, pl.col("interval") == "1m")
-    last = rows.select(pl.col("open_time").max()).collect().item()
+    last = tables.collected(rows.select(pl.col("open_time").max()), config.location, schemas.CANDLES).item()
     if not isinstance(last, datetime):
         raise SettingsInvalid(f"The store {config.location} has no 1m candles of {plan.symbol} ({plan.market}); import "
                               "some: navbook candles import FOLDER.")

@@ -177,14 +177,15 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
         return "done."
     import polars as pl
     history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav")
-    newest = history.group_by("account", "account_id").agg(
-        pl.col("nav", "benchmark_value").get(pl.col("time").arg_max())).sort("account_id").collect()
+    last = history.group_by("account", "account_id").agg(pl.col("nav", "benchmark_value").get(pl.col("time").arg_max()))
+    newest = tables.collected(last.sort("account_id"), config.location, schemas.NAV_HISTORY)
     lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"
              for row in newest.iter_rows(named=True) if row["benchmark_value"] is not None]
     return "; ".join(lines) + "." if lines else "no counted snapshot yet; run navbook collect."
 
 
 def demo_settings(config: Path | None) -> Settings:
+    """The settings that a demo runs with."""
     from navbook.runner import demo
     return demo.settings_for(settings.load(config))
 

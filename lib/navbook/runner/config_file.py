@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def place_of(config: Settings) -> Path:
 def edit(config: Settings, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:
     """Apply `change` to the file of `config` (a new one where there is none); return what it says now.
 
-    Raises `SettingsInvalid`, and then leaves the file as it was.
+    Raises `SettingsInvalid` and `FolderUnusable`, and then leaves the file as it was.
     """
     place = place_of(config)
     try:
@@ -33,8 +34,13 @@ def edit(config: Settings, change: Callable[[tomlkit.TOMLDocument], None]) -> Se
     except TOMLKitError as problem:
         raise SettingsInvalid(f"{place} cannot be changed: {problem}; change it by hand.") from None
     changed = settings.parse(text, place)
-    try:
-        write_whole(place, text)
-    except OSError as problem:
-        raise SettingsInvalid(f"{place} cannot be written: {problem.strerror}.") from None
+    write(place, text)
     return changed
+
+
+def write(place: Path, text: str) -> None:
+    """Put `text` into the file; who may read it stays as it was. Raises `FolderUnusable`."""
+    mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
+    write_whole(place, text)
+    if mode is not None:
+        place.chmod(mode)

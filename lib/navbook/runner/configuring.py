@@ -10,10 +10,8 @@ import getpass
 import json
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,8 +20,7 @@ from tomlkit.exceptions import ParseError
 
 from navbook import redaction, schemas, settings
 from navbook.errors import SettingsInvalid
-from navbook.runner import locks, logs
-from navbook.runner.files import write_whole
+from navbook.runner import config_file, locks, logs
 from navbook.settings import Settings
 from navbook.store import tables
 
@@ -83,7 +80,7 @@ def _changed(config: Settings, key: str, value: str | None, account: str | None)
         if value is None and old is None:
             raise SettingsInvalid(f"{whole} is not set in {config.file}; its default holds already.")
         text, new = _tried(config, whole, value)
-        _write(config.file, text)
+        config_file.write(config.file, text)
         shown = [None if each is None else _shown(whole, each) for each in (old, new)]
         now = datetime.now(UTC)
         tables.append(config.location, schemas.CONFIG_HISTORY, schemas.CONFIG_HISTORY.rows([
@@ -150,12 +147,6 @@ def _document(config: Settings) -> tomlkit.TOMLDocument:
 
 def _within(document: Any, account: str | None) -> Any:
     return document.get("accounts", {}).get(account, tomlkit.table()) if account else document
-
-
-def _write(file: Path, text: str) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode)
-    write_whole(file, text)
-    file.chmod(mode)
 
 
 def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -73,7 +73,8 @@ async def history(config: Settings, local: Sandbox, world: World, until: datetim
 
 
 def _missing(config: Settings, start: datetime, until: datetime) -> Iterator[datetime]:
-    taken = set(tables.scan(config.location, schemas.SNAPSHOTS).select(pl.col("time").unique()).collect()["time"])
+    times = tables.scan(config.location, schemas.SNAPSHOTS).select(pl.col("time").unique())
+    taken = set(tables.collected(times, config.location, schemas.SNAPSHOTS)["time"])
     slot = start
     while slot < until:
         if slot not in taken:

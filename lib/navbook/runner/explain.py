@@ -84,8 +84,8 @@ def _refuse_stale(config: Settings, account: str, until: datetime | None) -> Non
 
 def stored_prices(config: Settings, time: datetime) -> pl.DataFrame:
     """[time, symbol, price]: what the snapshot of `time` was priced with."""
-    return (tables.scan(config.location, schemas.PRICES).filter(pl.col("time") == time)
-            .select("time", "symbol", pl.col("price").cast(pl.Float64)).collect())
+    return tables.read(config.location, schemas.PRICES, pl.col("time") == time).select(
+        "time", "symbol", pl.col("price").cast(pl.Float64))
 
 
 def _prices(config: Settings, time: datetime, legs: pl.Series) -> dict[str, float]:

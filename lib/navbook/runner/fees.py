@@ -30,6 +30,7 @@ def schedule(config: Settings) -> fees.Schedule:
 
 
 def rates(config: Settings) -> dict[str, float]:
+    """The fee rate of each account, a fraction of the gain."""
     return {name: account.fee_rate for name, account in config.accounts.items()}
 
 

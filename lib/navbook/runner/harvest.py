@@ -15,6 +15,8 @@ from navbook.store import tables
 
 @dataclass
 class Harvest:
+    """Facts by table, and what went wrong on the way."""
+
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)    # by table
     problems: list[str] = field(default_factory=list)                      # one sentence each
 

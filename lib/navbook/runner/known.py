@@ -19,6 +19,8 @@ from navbook.types import Wallet, WalletState
 
 @dataclass(frozen=True)
 class Known:
+    """The tables that a reading starts from, as they were before it."""
+
     location: str
     accounts: pl.DataFrame
     snapshots: pl.LazyFrame    # SNAPSHOTS with the older rows of each key: there may be more than memory holds
@@ -66,7 +68,8 @@ class Known:
         mine = (pl.col("account") == account) & (pl.col("time") == time)
         if self._times(mine).is_empty():
             return schemas.BALANCES.empty()
-        before = tables.scan(self.location, schemas.BALANCES).filter(mine, pl.col("wallet").is_in(wallets)).collect()
+        stored = tables.scan(self.location, schemas.BALANCES).filter(mine, pl.col("wallet").is_in(wallets))
+        before = tables.collected(stored, self.location, schemas.BALANCES)
         nothing = pl.lit(0, schemas.AMOUNT)
         return (before.join(balances, on=list(schemas.BALANCES.key), how="anti")
                 .with_columns(quantity=nothing, withdrawing=nothing, seen_at=pl.lit(time, schemas.TIME)))

@@ -71,7 +71,7 @@ def _legs(config: Settings, times: pl.Series, legs: list[str], prices: pl.DataFr
 def _nav(config: Settings, snapshot: pl.DataFrame, listed: pl.DataFrame) -> float:
     """The net asset value of one snapshot."""
     account, time = snapshot.select("account", "time").row(0)
-    balances, prices = (tables.scan(config.location, schema, pl.col("time") == time).collect()
+    balances, prices = (tables.read(config.location, schema, pl.col("time") == time)
                         for schema in (schemas.BALANCES, schemas.PRICES))
     held = valuation.holdings(balances.filter(pl.col("account") == account), valuation.board(prices), listed, snapshot,
                               config.stablecoins)

@@ -50,7 +50,7 @@ def needed(config: Settings, flows: pl.DataFrame, snapshots: pl.LazyFrame, price
 
 def _rebalances(config: Settings, counted: pl.LazyFrame, now: datetime) -> Iterator[datetime]:
     """Each due time of each benchmark, from the first snapshot that any account has."""
-    start = counted.min().collect().item()
+    start = tables.collected(counted.min(), config.location, schemas.SNAPSHOTS).item()
     if isinstance(start, datetime):
         for section in _sections(config):
             yield from benchmark.rebalances(rebuild.rules("", section), start, now)
@@ -69,9 +69,10 @@ def _late_legs(config: Settings, counted: pl.LazyFrame, prices: pl.DataFrame, tr
     new = valuation.symbols_for(legs(config) - set(ALWAYS), config.stablecoins, traded)
     if not new:
         return _minutes([])
-    stored = (tables.scan(config.location, schemas.PRICES).filter(pl.col("symbol").is_in(new))
-              .select("time", "symbol").collect())
-    lacking = (counted.unique().collect().join(pl.DataFrame({"symbol": new}), how="cross")
+    known = tables.scan(config.location, schemas.PRICES).filter(pl.col("symbol").is_in(new)).select("time", "symbol")
+    stored = tables.collected(known, config.location, schemas.PRICES)
+    times = tables.collected(counted.unique(), config.location, schemas.SNAPSHOTS)
+    lacking = (times.join(pl.DataFrame({"symbol": new}), how="cross")
                .join(stored, on=["time", "symbol"], how="anti").join(prices, on=["time", "symbol"], how="anti"))
     return _minutes(lacking.select("symbol", "time").iter_rows())
 
@@ -85,7 +86,8 @@ def _minutes(pairs: Iterable[tuple[str, datetime]]) -> pl.DataFrame:
 def _stored(config: Settings) -> pl.DataFrame:
     """[symbol, open_time]: the minutes whose close is stored, with the last of each stored hour."""
     spot = tables.scan(config.location, schemas.CANDLES, cash_flows.TELLS_PRICE)
-    return spot.select("symbol", open_time=cash_flows.minute_told()).unique().collect()
+    told = spot.select("symbol", open_time=cash_flows.minute_told()).unique()
+    return tables.collected(told, config.location, schemas.CANDLES)
 
 
 async def fetch(exchange: Exchange, wanted: pl.DataFrame, seen_at: datetime) -> tuple[pl.DataFrame, list[str]]:

@@ -176,5 +176,6 @@ def _ages(config: Settings, about: Site) -> list[Age]:
 
 
 def _last(config: Settings, schema: schemas.FrameSchema, column: str = "time", *where: pl.Expr) -> datetime | None:
-    found = tables.stored(config.location, schema).filter(*where).select(pl.col(column).max()).collect().item()
+    newest = tables.stored(config.location, schema).filter(*where).select(pl.col(column).max())
+    found = tables.collected(newest, config.location, schema).item()
     return found if isinstance(found, datetime) else None

@@ -59,6 +59,7 @@ class Published:
 
 
 def published_folder(config: Settings) -> Path:
+    """Where the pages lie that are served."""
     return config.runs_folder / "published"
 
 

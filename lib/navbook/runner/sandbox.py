@@ -65,6 +65,7 @@ def kept_world(config: Settings, candles: Path | None = None) -> World | None:
 
 
 def keep(config: Settings, world: World) -> World:
+    """Let the store remember `world`."""
     stores.write_meta(config, world=json.dumps(asdict(world)))
     return world
 

@@ -14,10 +14,12 @@ IMPORTED = "imported"    # what `candles` says of a sandbox's store whose prices
 
 
 def read_meta(config: Settings) -> dict[str, str]:
+    """What the store remembers of itself; empty for one that was never written."""
     return dict(tables.read(config.location, schemas.STORE_META).select("name", "value").iter_rows())
 
 
 def write_meta(config: Settings, **values: str) -> None:
+    """Let the store remember `values`."""
     now = datetime.now(UTC)
     tables.append(config.location, schemas.STORE_META,
                   schemas.STORE_META.rows([(name, value, now) for name, value in values.items()]))

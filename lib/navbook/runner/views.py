@@ -162,13 +162,13 @@ def _standings(config: Settings, schema: schemas.FrameSchema) -> pl.DataFrame:
     rows = tables.scan(config.location, schema).select(SHARED)
     counts = pl.col("grade").is_in([str(grade) for grade in COUNTED]) & pl.col("nav").is_not_null() & pl.col(
         "benchmark_value").is_not_null()
-    lately, counting = pl.collect_all([
+    lately, counting = (tables.collected(edge, config.location, schema) for edge in (
         rows.group_by("account").agg(since=pl.col("time").top_k(NEWEST).min()),
-        rows.filter(counts).group_by("account").agg(first=pl.col("time").min(), last=pl.col("time").max())])
+        rows.filter(counts).group_by("account").agg(first=pl.col("time").min(), last=pl.col("time").max())))
     edges = lately.join(counting, on="account", how="left")
     ends = pl.concat([edges["first"], edges["last"]]).implode()
     late = pl.col("time") >= pl.lit(edges["since"].min(), schemas.TIME)
-    some = rows.filter(late | pl.col("time").is_in(ends)).collect()    # of millions
+    some = tables.collected(rows.filter(late | pl.col("time").is_in(ends)), config.location, schema)    # of millions
     wanted = (pl.col("time") >= pl.col("since")) | (pl.col("time") == pl.col("first")) | (
         pl.col("time") == pl.col("last"))
     return some.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time")
@@ -183,8 +183,8 @@ def collected(runs: pl.DataFrame, account: str) -> datetime | None:
 
 def _newest(config: Settings, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The newest snapshot of an account that has been valued, and its holdings then."""
-    last = (tables.scan(config.location, schemas.NAV_HISTORY).filter(pl.col("account") == account)
-            .select(pl.col("time").max()).collect().item())
+    times = tables.scan(config.location, schemas.NAV_HISTORY).filter(pl.col("account") == account).select("time")
+    last = tables.collected(times.max(), config.location, schemas.NAV_HISTORY).item()
     at = pl.col("time") == pl.lit(last, schemas.TIME)
     return (tables.read(config.location, schemas.SNAPSHOTS, at, account=account),
             tables.read(config.location, schemas.HOLDINGS, at, account=account))

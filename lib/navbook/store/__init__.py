@@ -1,0 +1,1 @@
+"""Tables on a disk or in a bucket: append, read, replace, query, copy."""

@@ -142,6 +142,7 @@ def collected(rows: pl.LazyFrame, location: str, schema: FrameSchema) -> pl.Data
 
 
 def damaged(location: str, name: str, reason: str) -> StoreMismatch:
+    """The error for a table of which a file cannot be read."""
     return StoreMismatch(f"The table {name} of {location} cannot be read, a file of it is damaged or gone; "
                          f"bring it back from a copy. ({places.reason(reason)[:200]})")
 

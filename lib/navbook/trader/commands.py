@@ -26,6 +26,7 @@ LOOK_S = 0.1
 
 
 def lock_of(account: str) -> str:
+    """The lock that a trader of `account` holds."""
     return f"trade-{account}"
 
 

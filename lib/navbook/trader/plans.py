@@ -52,6 +52,7 @@ def plans(config: Settings) -> list[Plan]:
 
 
 def of_account(config: Settings, account: str) -> list[Plan]:
+    """The positions of one account. Raises `SettingsInvalid`."""
     return [plan for plan in plans(config) if plan.account == account]
 
 

@@ -92,6 +92,7 @@ class Intended:
 
 
 def made(kind: type[Row], row: sqlite3.Row) -> Row:
+    """A row of the journal as a value of `kind`."""
     return kind(**{name: None if row[name] is None else make(row[name]) for name, make in _makers(kind)})    # type: ignore[arg-type]
 
 

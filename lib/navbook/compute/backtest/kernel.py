@@ -116,6 +116,7 @@ def nearest_to(value, top, scale):
 # -- liquidation -----------------------------------------------------------------------------------------------
 @compiled
 def tier_of(caps, notional):
+    """The place of the tier that a notional falls in; of one beyond all, the last."""
     for tier in range(len(caps)):
         if notional <= caps[tier]:
             return tier
@@ -124,6 +125,7 @@ def tier_of(caps, notional):
 
 @compiled
 def maintenance(notional, tiers):
+    """The margin that a position of `notional` must keep, USDT."""
     caps, rates, cums = tiers
     tier = tier_of(caps, notional)
     return notional * rates[tier] - cums[tier]
@@ -186,6 +188,7 @@ def next_row(row, end, times, check, delay, window):
 
 @compiled
 def funding_sum(terms, first, last):
+    """The sum of `terms` in [first, last)."""
     total = 0.0
     for place in range(first, last):
         total += terms[place]

@@ -22,6 +22,7 @@ RULE_CODES = {Intrabar.PESSIMISTIC: kernel.PESSIMISTIC, Intrabar.OPTIMISTIC: ker
 
 
 def intrabar_of(intrabar: str) -> Intrabar:
+    """The order of high and low that a word names. Raises `BracketInvalid`."""
     try:
         return Intrabar(intrabar)
     except ValueError:
@@ -29,12 +30,14 @@ def intrabar_of(intrabar: str) -> Intrabar:
 
 
 def mode_of(rules: BracketRules) -> int:
+    """How the kernel liquidates: never, by the cross wallet, or by the isolated margin."""
     if rules.is_isolated:
         return ISOLATED
     return NEVER if rules.wallet_usdt is None else CROSS
 
 
 def timing_of(rules: BracketRules) -> tuple[int, int, int]:
+    """Check, delay and window of the rules, ms."""
     return rules.check_ms, rules.delay_ms, rules.window_ms
 
 
@@ -47,6 +50,7 @@ def steady_of(rules: BracketRules, candles: Candles) -> int:
 
 
 def tiers_of(tiers: tuple[Tier, ...]) -> Tiers:
+    """Caps, rates and amounts of the tiers as the arrays that the kernel takes."""
     return (np.array([tier.cap for tier in tiers]), np.array([tier.rate for tier in tiers]),
             np.array([tier.cum for tier in tiers]))
 

@@ -107,6 +107,7 @@ def _without(values: Floats | pl.Series, rows: NDArray[np.int64]) -> pl.Series:
 
 
 def summary_of(sums: Floats, counts: NDArray[np.int64]) -> dict[str, Any]:
+    """The figures of a run by name, of the kernel's sums and counts."""
     return {"trades": int(counts[kernel.TRADES]), "wins": int(counts[kernel.WINS]),
             "losses": int(counts[kernel.LOSSES]), "pnl": float(sums[kernel.PNL]), "fees": float(sums[kernel.FEES]),
             "funding": float(sums[kernel.FUNDING]), "max_drawdown": float(sums[kernel.DRAWDOWN]),
@@ -119,5 +120,6 @@ def buy_and_hold(candles: Candles, end: int) -> float:
 
 
 def excess(pnl: float, amount_usdt: float, buy_and_hold: float) -> float:
+    """Return on the amount of a trade, less that of the symbol held; fractions."""
     return pnl / amount_usdt - buy_and_hold
 

@@ -79,6 +79,7 @@ def checked_blocks(opens: Floats, high: Floats, low: Floats, close: Floats) -> t
 
 @compiled
 def first_bad(opens, high, low, close):
+    """The first row that is no candle; their number where all are."""
     for row in range(len(high)):
         first, h, w, last = opens[row], high[row], low[row], close[row]
         if not ((w > 0) & (h < np.inf) & (first >= w) & (first <= h) & (last >= w) & (last <= h)):
