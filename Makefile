@@ -75,7 +75,7 @@ test: .venv/ready  ## All tests; offline, about ten minutes
 audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
 	@NAVBOOK_AUDIT_WORLDS=200 $(BIN)/python -m pytest -q -n 2 tests/test_compute_audit.py
 
-soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: two hours
+soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: some hours
 	@$(BIN)/python tests/soak.py --days 365
 	@$(BIN)/python tests/soak_readers.py --minutes 10
 
