@@ -78,7 +78,7 @@ audit: .venv/ready  ## The books of 200 random worlds against an independent acc
 fuzz: .venv/ready  ## Nonsense for every parser, setting, file and command: make fuzz N=2000, ten minutes
 	@NAVBOOK_FUZZ=$(or $(N),2000) $(BIN)/python -m pytest -q -n 2 tests/test_fuzz_*.py tests/test_exchange_parse.py
 
-soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: two hours
+soak: .venv/ready  ## A year in which a fifth of all requests fails, then readers beside writers: some hours
 	@$(BIN)/python tests/soak.py --days 365
 	@$(BIN)/python tests/soak_readers.py --minutes 10
 
