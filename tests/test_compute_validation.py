@@ -66,6 +66,15 @@ def test_periods_add_up_to_the_sweep():
         assert np.allclose(periods.sum(axis=0), table["pnl"])
 
 
+def test_the_pnl_of_a_period_is_the_same_alone_and_among_many():
+    """Few settings are run one by one, many in one walk: the sums must agree in every bit."""
+    candles = frame(walk(6000))
+    many = backtest.pnl_by_period(candles, RULES, {"tp_usdt": [1, 2, 3, 4, 5, 6, 7, 8]}, every="6h")
+    alone = backtest.pnl_by_period(candles, RULES, {"tp_usdt": [4]}, every="6h")
+    assert (many[:, 3] == alone[:, 0]).all()
+    assert alone.any()
+
+
 def test_the_market_stands_beside_the_strategy():
     """Ten days over one Monday noon: half each, restored once."""
     start = int(datetime(2024, 1, 5, tzinfo=UTC).timestamp()) // 60
