@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +17,7 @@ KEY, SECRET = "AKIANAVBOOKTESTKEY00", "a-secret-of-the-bucket/that+nobody=sees"
 @contextmanager
 def bucket(name: str = "books") -> Iterator[dict[str, str]]:
     """A new bucket; the variables of those who may use it."""
-    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    process = subprocess.Popen([sys.executable, __file__, str(os.getpid())], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                env=clean_environment(), text=True)
     try:
         address = f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -31,6 +32,8 @@ def bucket(name: str = "books") -> Iterator[dict[str, str]]:
 
 
 def serve() -> None:
+    from navbook.runner import orphans
+    orphans.end_with(int(sys.argv[1]))    # it outlives no test run, not even one that was killed
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from commands import clean_environment
 
 READY_S = 60
+RUN = """import sys; from navbook.runner import orphans; orphans.end_with(int(sys.argv.pop(1)))
+from dask.__main__ import main; main()"""    # so that none outlives a test run that was killed
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Dask:
 
     def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "dask.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--dashboard-address", ":0"],
+            process = subprocess.Popen([sys.executable, "-c", RUN, str(os.getpid()), *arguments, "--no-dashboard", "--dashboard-address", ":0"],
                                        env=clean_environment() | {"DASK_TEMPORARY_DIRECTORY": str(self.folder)} | self.variables,
                                        cwd=self.folder, stdout=log, stderr=log)
         self.processes.append(process)
