@@ -95,12 +95,12 @@ def harmless(text: str) -> str:
 
 
 @given(words=calls())
-@examples(60, weight=8)
+@examples(45, weight=8)
 def test_any_command_line_is_done_or_refused_in_a_sentence(home, words):
     folder = home / "tried"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(home / "fresh", folder, symlinks=True)
-    with pytest.MonkeyPatch.context() as patch, in_time(60):
+    with pytest.MonkeyPatch.context() as patch, in_time(120):
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setenv("NAVBOOK_CONFIG", str(folder / "navbook.toml"))

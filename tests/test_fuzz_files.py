@@ -147,7 +147,7 @@ GOOD_RECORD = {"run": "2026-03-02T000000Z_all_00000000", "job": "collect", "note
 
 
 @given(content=st.one_of(spoilt(GOOD_RECORD), spoilt(GOOD_RECORD | {"status": "ok", "ended_at": "2026-03-02T00:01:00+00:00", "seconds": 60.0}), ANYTHING))
-@examples(25, weight=10)
+@examples(15, weight=10)
 def test_a_broken_record_of_a_run_is_taken_for_a_run_that_was_killed(kept, content):
     config = settings.load(kept / "navbook.toml")
     place = config.runs_folder / "collect" / GOOD_RECORD["run"]
@@ -165,7 +165,7 @@ def test_a_broken_record_of_a_run_is_taken_for_a_run_that_was_killed(kept, conte
 
 
 @given(content=spoilt({"pid": 5, "since": "2026-03-02 00:00:00 UTC"}) | ANYTHING)
-@examples(40, weight=4)
+@examples(25, weight=4)
 def test_a_broken_note_beside_a_lock_still_says_that_it_is_held(kept, content):
     config = settings.load(kept / "navbook.toml")
     with locks.hold(config, "publish"):
@@ -179,7 +179,7 @@ ALERT = {"collect failed": {"level": "critical", "sentence": "x", "since": "2026
 
 
 @given(content=spoilt(ALERT) | ANYTHING)
-@examples(40, weight=4)
+@examples(25, weight=4)
 def test_broken_alerts_are_told_once_more(kept, content):
     config = settings.load(kept / "navbook.toml")
     place = config.runs_folder / ".alerts" / "sandbox.json"
@@ -195,7 +195,7 @@ def test_broken_alerts_are_told_once_more(kept, content):
 
 
 @given(data=st.data())
-@examples(20, weight=20)
+@examples(8, weight=20)
 def test_a_broken_backup_is_named_and_never_restored(kept, data):
     config = settings.load(kept / "navbook.toml")
     place = backups.find(config, "latest")
@@ -222,7 +222,7 @@ def test_a_broken_vault_is_named(kept, content):
 
 @given(st.lists((ANYTHING | spoilt({"time": "2026-03-02T00:00:00+00:00", "level": "info", "event": "x", "seconds": 1.0, "reason": "y"})).map(
     lambda row: json.dumps(row, default=str)) | STRINGS, max_size=5))
-@examples(40, weight=4)
+@examples(25, weight=4)
 def test_a_broken_log_is_shown_as_far_as_it_can_be_read(lines):
     Path("navbook.toml").write_text("[accounts.main]\n", encoding="utf-8")
     config = settings.load("navbook.toml")
@@ -249,7 +249,7 @@ def test_a_broken_notebook_among_the_pages_is_no_page(content):
 
 
 @given(data=st.data())
-@examples(25, weight=20)
+@examples(12, weight=20)
 def test_a_damaged_store_is_named_or_read_as_it_was(kept, data):
     """A bit that changes in a Parquet file's data is no affair of ours where its own checks say nothing."""
     config = settings.load(kept / "navbook.toml")
@@ -267,7 +267,7 @@ def test_a_damaged_store_is_named_or_read_as_it_was(kept, data):
 
 # -- what people say of flows and fees -----------------------------------------------------------------------------------
 @given(data=st.data())
-@examples(40, weight=10)
+@examples(25, weight=10)
 def test_any_words_about_a_flow_are_kept_as_said_or_refused(kept, data):
     config = settings.load(kept / "navbook.toml")
 

@@ -106,7 +106,7 @@ def test_any_variable_is_taken_or_refused_by_its_name(name, text):
 
 
 @given(st.sampled_from(KEYS) | STRINGS, STRINGS | TOML.map(lambda value: json.dumps(value, default=str)))
-@examples(30, weight=20)
+@examples(15, weight=20)
 def test_config_set_changes_the_file_or_refuses_in_a_sentence(key, value):
     before = "# mine\n[accounts.main]\n"
     HERE.write_text(before, encoding="utf-8")
