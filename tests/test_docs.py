@@ -20,15 +20,16 @@ from navbook import schemas, settings
 from navbook.cli import app
 from navbook.compute.brackets import RULE_NAMES
 from navbook.job import Job
-from navbook.settings import Account, Alerts, Benchmark, Fees, Group, Keep, Settings
+from navbook.settings import Account, Alerts, Backtest, Benchmark, Fees, Group, Keep, Settings
 from navbook.store import catalog
 
 PAGES = {file.name: file.read_text(encoding="utf-8") for file in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md")))}
 TOGETHER = "\n".join(PAGES.values())
 README = PAGES["README.md"]
 SETTINGS = {*Settings.model_fields, *(f"trade.NAME.{name}" for name in (*RULE_NAMES, "account", "symbol")), "trade.NAME",
-            *(f"{table}.{name}" for table, model in (("benchmark", Benchmark), ("accounts.NAME", Account), ("groups.NAME", Group), ("fees", Fees),
-                                                     ("alerts", Alerts), ("keep", Keep), ("jobs.NAME", Job)) for name in model.model_fields)}
+            *(f"{table}.{name}" for table, model in (
+                ("benchmark", Benchmark), ("accounts.NAME", Account), ("groups.NAME", Group), ("fees", Fees),
+                ("alerts", Alerts), ("backtest", Backtest), ("keep", Keep), ("jobs.NAME", Job)) for name in model.model_fields)}
 
 
 def section(title: str) -> str:
@@ -186,5 +187,5 @@ def test_every_piece_of_navbook_toml_is_taken(block):
 def test_the_example_says_every_table_of_the_settings():
     example = (CHECKOUT / "navbook.example.toml").read_text(encoding="utf-8")
     settings.parse(example, Path.cwd() / "navbook.toml")
-    uncommented = re.sub(r"^# (?=\[trade|(?!heartbeat_url)\w+ = )", "", example, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# (?=\[trade|\[backtest|(?!heartbeat_url)\w+ = )", "", example, flags=re.MULTILINE)
     assert "btc_long" in settings.parse(uncommented, Path.cwd() / "navbook.toml").trade

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import astuple
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -22,7 +23,6 @@ from navbook import schemas, settings
 from navbook.errors import NavbookError, RequestRejected
 from navbook.exchange import client, contracts, market_history, orders_read, values
 from navbook.exchange.client import Answer, Exchange
-from navbook.exchange.parse.wallets import futures_totals
 from navbook.runner.collecting import Collector
 from navbook.runner.harvest import Harvest
 from navbook.runner.known import Known
@@ -226,5 +226,5 @@ def test_every_single_value_is_read_or_refused_in_a_sentence(value):
 @given(ANYTHING)
 @examples(100)
 def test_the_totals_of_futures_are_read_or_refused(payload):
-    found = tried(lambda: futures_totals(payload))
-    assert isinstance(found, NavbookError) or all(number.is_finite() for number in found.values())
+    found = tried(lambda: orders_read.wallet_of(payload))
+    assert isinstance(found, NavbookError) or all(number.is_finite() for number in astuple(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -112,7 +111,7 @@ def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_to_do(two, candles):
     def press(part: float) -> None:
         if not began:
             began.append(time.monotonic())
-            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            os.kill(os.getpid(), signal.SIGINT)
 
     with away(two) as elsewhere:
         with pytest.raises(KeyboardInterrupt):

@@ -183,3 +183,24 @@ def test_a_copy_that_differs_is_refused(location, tmp_path, monkeypatch):
 def test_an_empty_store_has_an_empty_copy(location, tmp_path):
     assert upkeep.copy(location, tmp_path / "copy") == {}
     assert tables.versions(str(tmp_path / "copy")) == {}
+
+
+def test_what_a_killed_rewrite_left_is_vacuumed_after_a_day(location):
+    """The files of every version that the log names stay; so do those of a rewrite that may be under way."""
+    def written(value: float, *, commit: bool) -> set[Path]:
+        before = set(folder.glob("*.parquet"))
+        rewriting = rewrite.Rewrite(location, schemas.BENCHMARK_VALUES)
+        rewriting.add(schemas.BENCHMARK_VALUES.rows([("main", "own", datetime(2026, 3, 2, tzinfo=UTC), value)]))
+        if commit:
+            rewriting.commit()
+        return set(folder.glob("*.parquet")) - before
+
+    folder = Path(tables.uri(location, schemas.BENCHMARK_VALUES))
+    kept = written(1.0, commit=True) | written(2.0, commit=True)
+    dead, under_way = written(3.0, commit=False), written(4.0, commit=False)
+    for file in kept | dead:
+        os.utime(file, (0, 0))
+    assert upkeep.unused(location, schemas.BENCHMARK_VALUES, timedelta(days=30)) == 1
+    assert upkeep.vacuum(location, schemas.BENCHMARK_VALUES, timedelta(days=30)) == 1
+    assert set(folder.glob("*.parquet")) == kept | under_way
+    assert tables.stored(location, schemas.BENCHMARK_VALUES, version=0).collect()["value"].to_list() == [1.0]

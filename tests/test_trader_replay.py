@@ -53,15 +53,15 @@ class Killed(BaseException):
 
 def lethal(monkeypatch, chance):
     """Every request that writes and every write to the journal may be the last: before it, or after."""
-    sent, run = Exchange._sent, Journal._run
+    sent, run = Exchange.send, Journal._run
 
     def perhaps():
         if chance.random() < 0.02:
             raise Killed
 
-    async def sending(self, *arguments):
+    async def sending(self, *arguments, **named):
         perhaps()
-        answer = await sent(self, *arguments)
+        answer = await sent(self, *arguments, **named)
         perhaps()
         return answer
 
@@ -71,7 +71,7 @@ def lethal(monkeypatch, chance):
         perhaps()
         return done
 
-    monkeypatch.setattr(Exchange, "_sent", sending)
+    monkeypatch.setattr(Exchange, "send", sending)
     monkeypatch.setattr(Journal, "_run", writing)
 
 

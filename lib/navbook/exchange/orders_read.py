@@ -191,8 +191,12 @@ async def cross_margin(exchange: Exchange) -> Decimal:
 
 async def wallet(exchange: Exchange) -> Wallet:
     """[5] What the account sums up: in single-asset mode USDT alone, in multi-assets mode all, in USD."""
-    answer = (await fetch.wallets.futures(exchange))[0]
-    return read("GET /fapi/v3/account", answer.payload, lambda told: Wallet(
+    return wallet_of((await fetch.wallets.futures(exchange))[0].payload)
+
+
+def wallet_of(payload: Any) -> Wallet:
+    """What an answer of `GET /fapi/v3/account` sums up. Raises `AnswerUnreadable`."""
+    return read("GET /fapi/v3/account", payload, lambda told: Wallet(
         equity=amount(told["totalMarginBalance"]), available=amount(told["availableBalance"]),
         floating=amount(told["totalUnrealizedProfit"]), margin=amount(told["totalInitialMargin"])))
 

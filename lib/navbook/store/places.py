@@ -20,6 +20,7 @@ OF_A_CLOUD = "//169.254.169.254/"    # where a machine of Amazon's would be told
 
 
 def is_bucket(uri: str) -> bool:
+    """Whether `uri` is of object storage, not of this disk."""
     return "://" in uri
 
 

@@ -92,7 +92,7 @@ class Rewrite:
         return digest
 
     def _write(self, rows: pl.DataFrame) -> None:
-        name = f"part-{secrets.token_hex(16)}.parquet"
+        name = f"part-{secrets.token_hex(16)}.parquet"    # as `upkeep.OURS` knows it
         try:
             rows.write_parquet(parquet := BytesIO(), compression_level=1)
             content = parquet.getvalue()

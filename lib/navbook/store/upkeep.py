@@ -6,9 +6,11 @@ that what a run read can still be read at the version that it names.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
 from navbook.store import looks, places, tables
 
+OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")    # delta-rs names its own otherwise
 SMALL_FILES = 8    # fewer are not worth putting together
 LOOKS = 50    # for a moment at which nobody writes
 
@@ -81,11 +84,12 @@ def compact(location: str, schema: FrameSchema) -> int:
 def unused(location: str, schema: FrameSchema, age: timedelta) -> int:
     """How many files `vacuum` would remove."""
     table = tables.opened(location, schema)
-    return len(_vacuumed(table, age, dry_run=True)) if table else 0
+    return len(_vacuumed(table, age, dry_run=True)) + len(_left_over(table)) if table else 0
 
 
 def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
-    """Remove the files that no version of the last `age` names, readers of such a version none; how many went.
+    """Remove the files that no version of the last `age` names, readers of such a version none, and those that a
+    rewrite left whose process died; how many went.
 
     What `navbook reproduce` needs goes with them.
     """
@@ -94,9 +98,26 @@ def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
         return 0
     try:
         table.create_checkpoint()    # so that a reader of the newest version needs no old log
-        return len(_vacuumed(table, age, dry_run=False))
+        dead = _left_over(table)
+        for name in dead:
+            places.remove(tables.uri(location, schema), name)
+        return len(_vacuumed(table, age, dry_run=False)) + len(dead)
     except (DeltaError, OSError) as problem:
         raise StoreUnusable(tables.uri(location, schema), places.reason(problem)) from problem
+
+
+def _left_over(table: DeltaTable) -> list[str]:
+    """The files of `store.rewrite` that no version names. Not those of the last day: one may be under way."""
+    folder = places.folder(table.table_uri)
+    named = {uri.rpartition("/")[2] for uri in table.file_uris()}
+    for entry in folder.get_file_info(FileSelector("_delta_log")):
+        if entry.extension == "json":
+            with folder.open_input_stream(entry.path) as stream:
+                actions = (json.loads(line) for line in stream.read().decode().splitlines())
+                named |= {action["add"]["path"] for action in actions if "add" in action}
+    return [file.base_name for file in folder.get_file_info(FileSelector(""))
+            if OURS.fullmatch(file.base_name) and file.base_name not in named
+            and file.mtime and file.mtime < datetime.now(UTC) - timedelta(days=1)]
 
 
 def _vacuumed(table: DeltaTable, age: timedelta, *, dry_run: bool) -> list[str]:
