@@ -70,7 +70,7 @@ restore: .venv/ready  ## Bring a backup to a new folder: make restore FROM=lates
 	@$(BIN)/navbook restore "$(or $(FROM),latest)" "$(or $(TO),$(error name a new folder: make restore TO=folder))"
 
 test: .venv/ready  ## All tests; offline, about ten minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 audit: .venv/ready  ## The books of 200 random worlds against an independent account in exact decimals
 	@NAVBOOK_AUDIT_WORLDS=200 $(BIN)/python -m pytest -q -n 2 tests/test_compute_audit.py

@@ -12,6 +12,16 @@ from hypothesis import configuration, settings
 settings.register_profile("calm", deadline=None)    # a busy machine is no fault
 settings.load_profile("calm")
 
+# Long files with few tests: begun first, so that at the end no process works alone
+LONG = ("test_soak", "test_trader_replay", "test_demo", "test_demo_recorded", "test_store_buckets", "test_runner_cluster",
+        "test_trader_faults", "test_publish_server", "test_compute_audit", "test_fuzz_exchange", "test_fuzz_files",
+        "test_runner_trouble", "test_runner_pages", "test_cli", "test_store_catalog", "test_runner_backtesting")
+
+
+def pytest_collection_modifyitems(items):
+    """The order within a file stays."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
 
 def pytest_configure(config):
     os.environ["XDG_STATE_HOME"] = config.state_home = tempfile.mkdtemp(prefix="navbook-state-")

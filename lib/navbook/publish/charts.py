@@ -30,7 +30,7 @@ def nav_against_benchmark(nav_history: pl.DataFrame, flow_values: pl.DataFrame |
     height, name = 264, _account(nav_history)
     gaps, figures, drawn = _read(nav_history, flow_values)
     flows, backfilled = _flows_within(flow_values, figures), _backfilled(nav_history)
-    ticks, domain = parts.dollar_scale([*figures["nav"], *figures["benchmark_value"], *backfilled["nav"]], height,
+    ticks, domain = parts.dollar_scale(_extremes(figures["nav"], figures["benchmark_value"], backfilled["nav"]), height,
                                   below=18 if flows.height else 8)
     axes = parts.Axes(time_axis(nav_history), domain, parts.axis(ticks, parts.dollar_labels(ticks)))
     line, x = alt.Chart(), axes.x
@@ -70,7 +70,8 @@ def difference(nav_history: pl.DataFrame) -> alt.LayerChart:
     """Dollars that the account is ahead of its benchmark (above zero) or behind."""
     height, state = 104, series.state(nav_history, _account(nav_history))
     gaps, figures, drawn = _read(nav_history, None)
-    ticks, domain = parts.dollar_scale([0.0, *(figures["nav"] - figures["benchmark_value"])], height, below=6, most=5)
+    ahead = figures["nav"] - figures["benchmark_value"]
+    ticks, domain = parts.dollar_scale([0.0, *_extremes(ahead)], height, below=6, most=5)
     axes = parts.Axes(time_axis(nav_history, labels=False), domain,
                       parts.axis(ticks, parts.dollar_labels(ticks, signed=True)), dates=False)
     line, x = alt.Chart(), axes.x
@@ -97,7 +98,7 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
     height, name = 96, _account(nav_history)
     gaps, figures, drawn = _read(nav_history, None)
     known = figures.drop_nulls(["fall", "benchmark_fall"])
-    lowest = min([-0.005, *known["fall"], *known["benchmark_fall"]])
+    lowest = min([-0.005, *_extremes(known["fall"], known["benchmark_fall"])])
     ticks, domain, labels = _fall_scale(lowest, height)
     axes = parts.Axes(time_axis(nav_history), domain, parts.axis(ticks, labels))
     line, x = alt.Chart(), axes.x
@@ -115,7 +116,7 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
             layers.append(parts.table([{"t": parts.ms(deepest["time"]), "y": deepest["fall"]}]).mark_point(
                 color=LIGHT["account"], filled=True, size=36, opacity=1).encode(x=x, y=axes.y()))
             note += (f" Deepest: {words.percent(deepest['fall'])} on {words.date(deepest['time'], known['time'][-1])}; "
-                     f"{benchmark.short} {words.percent(min(known['benchmark_fall']))}.")
+                     f"{benchmark.short} {words.percent(min(_extremes(known['benchmark_fall'])))}.")
     return _chart(
         nav_history, gaps, layers, ends, axes, height=height, heading=Html("Below the last peak"),
         rows=[(parts.ms(row["time"]), row["segment"], round(row["fall"], 5), round(row["benchmark_fall"], 5))
@@ -126,6 +127,11 @@ def drawdown(nav_history: pl.DataFrame, benchmark: words.Benchmark = words.HALF_
 
 
 # The parts that all three charts are made of.
+
+def _extremes(*lines: pl.Series) -> list[float]:
+    """The lowest and the highest of each that has any."""
+    return [edge for line in lines for edge in (line.min(), line.max()) if isinstance(edge, float)]
+
 
 def _read(nav_history: pl.DataFrame, flows: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Gaps, the counted snapshots with their segment and falls, and as many of these as a chart draws."""
