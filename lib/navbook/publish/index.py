@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,11 +56,11 @@ def summary(site: Site, benchmark: words.Benchmark) -> Html:
         "Nothing newer has been collected. Collect again: <code>{}</code>").format(page.COLLECT)))
 
 
-def portfolios(site: Site, histories: Mapping[str, pl.DataFrame], benchmark: words.Benchmark) -> Html:
-    """A row for each account and group, with its state in words and the age of its data."""
-    if not histories:
+def portfolios(site: Site, histories: Iterable[tuple[str, pl.DataFrame]], benchmark: words.Benchmark) -> Html:
+    """A row for each account and group of `histories`, with its state in words and the age of its data."""
+    rows = [("", _cells(site, name, history)) for name, history in histories]
+    if not rows:
         return Html("")
-    rows = [("", _cells(site, name, histories[name])) for name in site.names if name in histories]
     note = Html("{} against {}.").format(tables.coloured("account", "Account"), tables.coloured(
         "benchmark", f"{benchmark.full} with the same deposits and withdrawals"))
     return tables.section("Portfolios", note, tables.table(

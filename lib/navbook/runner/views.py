@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -102,10 +102,11 @@ def live() -> tuple[str, ...]:
     return tuple(name for name in LIVE if (NOTEBOOKS / "dashboards" / f"{name}.ipynb").exists())
 
 
-def histories(config: Settings, names: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """The history of each account and group of `names`."""
-    return {name: tables.read(config.location, schemas.GROUP_HISTORY if name in config.groups else schemas.NAV_HISTORY,
-                              account=name).select(SHARED) for name in names}
+def histories(config: Settings, names: Iterable[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The history of each account and group of `names`, read when it is its turn: all together may be too many."""
+    for name in names:
+        kind = schemas.GROUP_HISTORY if name in config.groups else schemas.NAV_HISTORY
+        yield name, tables.read(config.location, kind, account=name).select(SHARED)
 
 
 @dataclass(frozen=True, kw_only=True)
