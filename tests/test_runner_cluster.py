@@ -105,7 +105,7 @@ def test_a_cluster_that_is_lost_in_the_middle_is_told(tmp_path, candles, allowed
         elsewhere.sweep(candles, RULES, SLOW, COSTS, progress=lambda _: started.processes[dead].kill())
 
 
-def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_to_do(two, candles):
+def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_to_do(two, candles, request):
     began = []
 
     def press(part: float) -> None:
@@ -113,6 +113,8 @@ def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_to_do(two, candles):
             began.append(time.monotonic())
             os.kill(os.getpid(), signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)    # a process in the background may ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with away(two) as elsewhere:
         with pytest.raises(KeyboardInterrupt):
             elsewhere.sweep(candles, RULES, SLOW | {"leverage": [5 + step / 100 for step in range(300)]}, COSTS, progress=press)

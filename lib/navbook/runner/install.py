@@ -100,14 +100,20 @@ def calendar(cron: str) -> str:
     """A cron expression in the words of systemd.time(7)."""
     minute, hour, day, month, weekday = cron.lower().split()
     months = re.sub(r"[a-z]+", lambda name: str(MONTHS.index(name[0]) + 1), month)
-    days = re.sub(r"\d", lambda number: DAYS[int(number[0])], weekday)
-    days = re.sub(r"[a-z]{3}", lambda name: name[0].title(), days.lower()).replace("-", "..") + " "
-    date = f"*-{_part(months, 1)}-{_part(day, 1)}"
-    return f"{'' if weekday == '*' else days}{date} {_part(hour, 0)}:{_part(minute, 0)}:00"
+    days = re.sub(r"\d", lambda number: DAYS[int(number[0])], _part(weekday, 0, 6))
+    days = re.sub(r"[a-z]{3}", lambda name: name[0].title(), days.lower()) + " "
+    date = f"*-{_part(months, 1, 12)}-{_part(day, 1, 31)}"
+    return f"{'' if weekday == '*' else days}{date} {_part(hour, 0, 23)}:{_part(minute, 0, 59)}:00"
 
 
-def _part(field: str, first: int) -> str:
-    return re.sub(r"\*(?=/)", str(first), field).replace("-", "..")
+def _part(field: str, first: int, last: int) -> str:
+    """Steps are listed one by one: of 0/25 minutes systemd 252 leaves midnight out."""
+    listed = []
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        low, _, high = (f"{first}-{last}" if span == "*" else span).partition("-")
+        listed += [str(value) for value in range(int(low), int(high or last) + 1, int(step))] if step else [part]
+    return ",".join(listed).replace("-", "..")
 
 
 def _longest(config: Settings, job: Job) -> int:
