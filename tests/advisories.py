@@ -15,12 +15,17 @@ from typing import Any
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 PIP_AUDIT = str(Path(sys.executable).with_name("pip-audit"))
 KNOWN, UNREACHED = 1, 3
+PATIENCE_S = 90
 
 
 def asked(program: str = PIP_AUDIT) -> tuple[str, str]:
     """What pip-audit says of the lock: JSON, and its complaints."""
-    done = subprocess.run([program, "--requirement", str(LOCK), "--disable-pip", "--require-hashes", "--format", "json",
-                           "--progress-spinner", "off", "--timeout", "10"], capture_output=True, text=True, check=False)
+    command = [program, "--requirement", str(LOCK), "--disable-pip", "--require-hashes", "--format", "json",
+               "--progress-spinner", "off", "--timeout", "10"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:    # without a network each package takes its time
+        return "", f"no answer for all packages in {PATIENCE_S} s"
     return done.stdout, done.stderr
 
 
