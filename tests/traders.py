@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,9 @@ def same_trades(lived: pl.DataFrame, wanted: pl.DataFrame) -> None:
     """Times, prices, quantities and reasons are the same; sums to the eighth decimal, as far as the exchange counts."""
     exactly = ["name", "side", "entry_time", "entry_price", "quantity", "take_profit", "stop_loss", "exit_time",
                "exit_price", "reason", "reopen"]
-    assert lived.select(exactly).rows() == wanted.select(exactly).rows()
+    pairs = zip_longest(lived.select(exactly).iter_rows(), wanted.select(exactly).iter_rows())
+    first = next(((ours, theirs) for ours, theirs in pairs if ours != theirs), None)
+    assert first is None, f"{lived.height} trades lived, {wanted.height} backtested; the first that differ: {first}"
     for column in ("fee", "funding", "pnl"):
         apart = (lived[column] - wanted[column]).abs().max()
         assert apart is None or apart < 1e-6, f"{column}: {apart}"

@@ -19,6 +19,7 @@ from navbook.trader import adopting, checking, keeping, modes, plans, wishes
 from navbook.trader.desk import Desk, at
 from navbook.trader.journal import Journal, place
 from navbook.trader.plans import Plan
+from navbook.trader.rows import ENTRY
 from navbook.types import Environment, Purpose
 
 POLL_S = {Environment.SANDBOX: 0.2, Environment.TESTNET: 2.0}    # the sandbox's clock may jump
@@ -184,8 +185,10 @@ class Trader:
             await self._sleep(min(REPLAY_WAIT_S * 2 ** attempt, REPLAY_LONGEST_S))
 
     def _is_exposed(self) -> bool:
-        """Whether something failed while a position was open."""
-        return any(trade.state is TradeState.OPEN for trade in self.desk.journal.unfinished())
+        """Whether a position is open, or may be: an entry whose answer got lost."""
+        journal = self.desk.journal
+        return any(trade.state is TradeState.OPEN or any(row.is_open_ended for row in journal.orders(trade.id, ENTRY))
+                   for trade in journal.unfinished())
 
 
 @asynccontextmanager
