@@ -118,7 +118,9 @@ async def resolve(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
         desk.say(plan.name, "unknown", "Nobody knows yet whether the entry was carried out; it is looked up again "
                                        "before anything else.", "warning")
         raise NotNow
-    desk.learn(sent.client_id, ABSENT)
+    with desk.journal.together():
+        desk.learn(sent.client_id, ABSENT)
+        desk.change(trade, retry_at=0)
     desk.say(plan.name, "absent", "The entry never reached the exchange; it is sent again.", "warning")
 
 
