@@ -35,10 +35,12 @@ def flow_share(journal: pl.DataFrame, fact: str) -> FlowShare | None:
     if own.is_empty():
         return None
     first = own.row(0, named=True)
-    later = _steps(journal).filter(pl.col("step") > first["step"])
-    share_then, share_now, taken = next(row[1:] for row in _shares(journal) if row[0] == fact)
+    events = _shares(journal)
+    share = events.filter(pl.col("step") == first["step"]).row(0, named=True)
+    later = events.filter(pl.col("step") > first["step"])
     return FlowShare(
-        time=first["time"], flow_usd=first["flow_usd"], share_then=share_then, share_now=share_now, taken_usd=taken,
+        time=first["time"], flow_usd=first["flow_usd"], share_then=share["then"], share_now=share["now"],
+        taken_usd=share["taken"],
         legs=[(asset, price, after - before) for asset, price, before, after in
               own.select("asset", "price", "units_before", "units_after").iter_rows()],
         since=dict(later["event"].value_counts().sort("event").iter_rows()))
@@ -49,33 +51,27 @@ def made(journal: pl.DataFrame, worth: float | None) -> pl.DataFrame:
 
     journal  as of `flow_share`
     """
-    known = pl.DataFrame(_shares(journal), schema={"fact": pl.String, "then": pl.Float64, "now": pl.Float64,
-                                                   "taken": pl.Float64}, orient="row")
-    put_in = _steps(journal).select("fact", "event", "flow_usd")
     now = pl.col("now") * pl.lit(worth, pl.Float64) + pl.col("taken")
-    return (put_in.hstack(known.drop("fact")).filter(pl.col("event") == "deposit")
-            .select("fact", made_usd=now - pl.col("flow_usd")))
+    return _shares(journal).filter(pl.col("event") == "deposit").select("fact", made_usd=now - pl.col("flow_usd"))
 
 
-def _steps(journal: pl.DataFrame) -> pl.DataFrame:
-    """One row of `journal` for each event, in the order of application."""
-    return journal.sort("step").unique("step", keep="first", maintain_order=True)
-
-
-def _shares(journal: pl.DataFrame) -> list[tuple[str, float, float, float]]:
-    """Of each event: its fact, its share then and now, and what later withdrawals took of it, USD.
+def _shares(journal: pl.DataFrame) -> pl.DataFrame:
+    """One row of `journal` for each event, in order, with its share `then` and `now`, and what later withdrawals
+    have `taken` of it, USD.
 
     Told from the end: `kept` of a share lasts to the end, and a whole share would lose `gone` USD on the way.
     """
+    events = journal.sort("step").unique("step", keep="first", maintain_order=True)
     found = []
     kept, gone = 1.0, 0.0
-    for event, fact, flow, before, after in _steps(journal).select(
-            "event", "fact", "flow_usd", "value_before", "value_after").reverse().iter_rows():
+    for event, flow, before, after in events.select(
+            "event", "flow_usd", "value_before", "value_after").reverse().iter_rows():
         then = max(flow, 0.0) / after if after > 0 else 0.0
-        found.append((fact, then, then * kept, then * gone))
+        found.append((then, then * kept, then * gone))
         if event == "withdrawal":
             gone += before - after
         elif event == "deposit":
             thinner = before / after if after > 0 else 0.0
             kept, gone = kept * thinner, gone * thinner
-    return found[::-1]
+    shares = {"then": pl.Float64, "now": pl.Float64, "taken": pl.Float64}
+    return events.hstack(pl.DataFrame(found[::-1], schema=shares, orient="row"))

@@ -7,6 +7,7 @@ instead of the old. A rewrite that ends early leaves the table as it was.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from hashlib import sha256
@@ -28,6 +29,9 @@ from navbook.store import ordering, places, tables
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
+
+
+NAMED = re.compile(r"part-[0-9a-f]{32}\.parquet")    # the files written here; delta-rs names its own otherwise
 
 
 class Rewrite:
@@ -92,7 +96,7 @@ class Rewrite:
         return digest
 
     def _write(self, rows: pl.DataFrame) -> None:
-        name = f"part-{secrets.token_hex(16)}.parquet"    # as `upkeep.OURS` knows it
+        name = f"part-{secrets.token_hex(16)}.parquet"
         try:
             rows.write_parquet(parquet := BytesIO(), compression_level=1)
             content = parquet.getvalue()

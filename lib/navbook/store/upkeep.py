@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -22,9 +21,8 @@ from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 from navbook import schemas
 from navbook.errors import StoreUnusable
 from navbook.schemas import FrameSchema
-from navbook.store import looks, places, tables
+from navbook.store import looks, places, rewrite, tables
 
-OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")    # delta-rs names its own otherwise
 SMALL_FILES = 8    # fewer are not worth putting together
 LOOKS = 50    # for a moment at which nobody writes
 
@@ -116,7 +114,7 @@ def _left_over(table: DeltaTable) -> list[str]:
                 actions = (json.loads(line) for line in stream.read().decode().splitlines())
                 named |= {action["add"]["path"] for action in actions if "add" in action}
     return [file.base_name for file in folder.get_file_info(FileSelector(""))
-            if OURS.fullmatch(file.base_name) and file.base_name not in named
+            if rewrite.NAMED.fullmatch(file.base_name) and file.base_name not in named
             and file.mtime and file.mtime < datetime.now(UTC) - timedelta(days=1)]
 
 

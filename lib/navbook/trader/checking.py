@@ -17,13 +17,12 @@ from navbook.compute.decisions import (
     Protect,
     Resolve,
     Settle,
-    TradeState,
 )
 from navbook.errors import ExchangeError, NavbookError
 from navbook.trader import entering, protecting, settling
 from navbook.trader.desk import Desk, NotNow, Seen
 from navbook.trader.plans import Plan
-from navbook.trader.rows import ENTRY, Trade
+from navbook.trader.rows import Trade
 
 MOST_STEPS = 12    # of one position in one check; every way through takes fewer
 
@@ -68,9 +67,7 @@ async def _carried_out(desk: Desk, plan: Plan, seen: Seen) -> bool:
 def _as_decided(desk: Desk, trade: Trade | None) -> LastTrade | None:
     if trade is None:
         return None
-    is_sent = trade.state is TradeState.ENTERING and any(
-        row.is_open_ended for row in desk.journal.orders(trade.id, ENTRY))
-    return trade.as_decided(is_sent=is_sent, stop_tries=desk.stop_tries[trade.id])
+    return trade.as_decided(is_sent=desk.journal.is_in_doubt(trade), stop_tries=desk.stop_tries[trade.id])
 
 
 async def _carry_out(desk: Desk, plan: Plan, trade: Trade | None, intent: Intent, seen: Seen) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from navbook.compute.decisions import TradeState
 from navbook.exchange.orders_read import Wallet
 from navbook.settings import Settings
-from navbook.trader.rows import INTENDED, Intended, Trade, made
+from navbook.trader.rows import ENTRY, INTENDED, Intended, Trade, made
 
 BUSY_S = 15.0
 SCHEMA = """
@@ -149,6 +149,10 @@ class Journal:
         rows = (self._all("SELECT * FROM orders WHERE trade = ? ORDER BY created, attempt", trade) if part is None
                 else self._all("SELECT * FROM orders WHERE trade = ? AND part = ? ORDER BY attempt", trade, part))
         return [made(Intended, row) for row in rows]
+
+    def is_in_doubt(self, trade: Trade) -> bool:
+        """Whether its entry is on the way, and nobody knows yet what became of it."""
+        return trade.state is TradeState.ENTERING and any(row.is_open_ended for row in self.orders(trade.id, ENTRY))
 
     def order(self, client_id: str) -> Intended | None:
         rows = self._all("SELECT * FROM orders WHERE client_id = ?", client_id)

@@ -19,7 +19,6 @@ from navbook.trader import adopting, checking, keeping, modes, plans, wishes
 from navbook.trader.desk import Desk, at
 from navbook.trader.journal import Journal, place
 from navbook.trader.plans import Plan
-from navbook.trader.rows import ENTRY
 from navbook.types import Environment, Purpose
 
 POLL_S = {Environment.SANDBOX: 0.2, Environment.TESTNET: 2.0}    # the sandbox's clock may jump
@@ -187,8 +186,7 @@ class Trader:
     def _is_exposed(self) -> bool:
         """Whether a position is open, or may be: an entry whose answer got lost."""
         journal = self.desk.journal
-        return any(trade.state is TradeState.OPEN or any(row.is_open_ended for row in journal.orders(trade.id, ENTRY))
-                   for trade in journal.unfinished())
+        return any(trade.state is TradeState.OPEN or journal.is_in_doubt(trade) for trade in journal.unfinished())
 
 
 @asynccontextmanager
