@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import configuration, settings
@@ -34,14 +36,33 @@ def pytest_unconfigure(config):
     shutil.rmtree(config.state_home, ignore_errors=True)
 
 
+@contextmanager
+def no_settings_of_others() -> Iterator[None]:
+    """Neither the machine's settings come in, nor do those of what runs here go out: a command takes a sandbox's keys itself."""
+    before = os.environ.copy()
+    for name in before:
+        if name.startswith(("NAVBOOK_", "BINANCE_TESTNET_")) or name == "SESSION_SECRET":
+            del os.environ[name]
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def modules_environment():
+    """A module's own fixtures start without settings of other modules."""
+    with no_settings_of_others():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
-    """Every test starts without settings of the machine, in an empty folder of its own, banned nowhere."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
-    for name in list(os.environ):
-        if name.startswith(("NAVBOOK_", "BINANCE_TESTNET_")) or name == "SESSION_SECRET":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    """Every test starts without settings, in an empty folder of its own, banned nowhere."""
+    with no_settings_of_others():
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+        monkeypatch.chdir(tmp_path)
+        yield
 
 
 @pytest.fixture(scope="module")

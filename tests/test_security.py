@@ -6,6 +6,7 @@ import ast
 import http.client
 import json
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -191,12 +192,14 @@ def test_jupyterlab_takes_no_kernel_from_a_web_page_or_from_who_lacks_the_token(
 
 
 def told_by(server: subprocess.Popen[bytes], folder: Path) -> dict[str, Any]:
-    """What a Jupyter server writes down of itself once it listens."""
+    """What a Jupyter server writes down of itself; it does so shortly before it listens."""
     deadline = time.monotonic() + 90
     while server.poll() is None and time.monotonic() < deadline:
         for file in folder.glob("jpserver-*.json"):
-            with suppress(ValueError):    # being written
-                return json.loads(file.read_text(encoding="utf-8"))
+            with suppress(ValueError, ConnectionRefusedError):    # being written; not listening yet
+                about = json.loads(file.read_text(encoding="utf-8"))
+                socket.create_connection(("127.0.0.1", about["port"]), timeout=30).close()
+                return about
         time.sleep(0.1)
     raise AssertionError("JupyterLab did not start")
 
