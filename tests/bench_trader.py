@@ -1,8 +1,9 @@
 """The live loop beside the backtest on real futures candles: part of `make bench`, or `python tests/bench_trader.py`.
 
 Three weeks of three symbols, both sides, over HTTP on a virtual clock: as fast as it goes, with `--kills 200` ended by
-SIGKILL at so many random moments, with `--faults 0.1` while every fault of the sandbox meets each request with that
-chance (then only what must never happen is looked for). `--days` and `--symbols` make it shorter.
+SIGKILL at so many random moments, with `--faults 0.1` while a fault of the sandbox meets each request with that chance,
+all kinds alike (then only what must never happen is looked for, and a trader that ends is started again, as systemd would). `--days` and
+`--symbols` make it shorter.
 """
 
 from __future__ import annotations
@@ -11,56 +12,93 @@ import argparse
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
+from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commands import SHARED
+from navbook.errors import NavbookError
 from navbook.trader import commands
 from test_sandbox_support import MINUTE, Sandbox, started
 from test_trader_replay import recorded_folder
-from traders import Floor, backtested, ms, same_trades, until
+from traders import Floor, backtested, hasty, ms, same_trades, until
 
 FIRST = ms(datetime(2025, 5, 5, tzinfo=UTC))
 DAYS, SYMBOLS = 21, ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 RULES = {"tp_usdt": 10.0, "sl_usdt": 5.0}
-FAULTS = [{"code": -1007, "executed": True}, {"mode": "unknown"}, {"mode": "unavailable"}, {"mode": "html"},
-          {"mode": "truncated"}, {"mode": "drop"}, {"mode": "drop", "executed": False}, {"code": -1021},
-          {"mode": "stale"}, {"status": 500}, {"mode": "partial"}, {"mode": "expire"}, {"mode": "reject"}]
+LOOK_MS = 1440 * MINUTE    # between two looks of the witness
+Row = dict[str, Any]
 
 
 class Witness:
-    """Looks at the exchange from outside: how long a leg had no stop, and how many orders opened anything."""
+    """Reads the exchange's own records from outside: how long a leg had no stop, and how many orders opened anything.
+
+    The exchange forgets what ended without a fill after three days: look more often.
+    """
 
     def __init__(self, sandbox: Sandbox, symbols: tuple[str, ...]) -> None:
-        self.sandbox, self.symbols = sandbox, symbols
-        self.bare_since: dict[tuple[str, str], int] = {}
-        self.longest = 0
+        self.sandbox = sandbox
+        self.fills: dict[str, list[Row]] = {symbol: [] for symbol in symbols}
+        self.stops: dict[str, dict[int, Row]] = {symbol: {} for symbol in symbols}
 
     def look(self) -> None:
-        now = self.sandbox.now
-        held = {(row["symbol"], row["positionSide"]) for row in self.sandbox.read("/fapi/v3/positionRisk", "main")
-                if float(row["positionAmt"])}
-        safe = {(row["symbol"], row["positionSide"]) for row in self.sandbox.read("/fapi/v1/openAlgoOrders", "main")
-                if row["orderType"] == "STOP_MARKET"}
-        self.bare_since = {leg: self.bare_since.get(leg, now) for leg in held - safe}
-        self.longest = max([self.longest, *(now - since for since in self.bare_since.values())])
+        for symbol, fills in self.fills.items():
+            fills += self._pages("/fapi/v1/userTrades", symbol, "fromId", "id", fills[-1]["id"] + 1 if fills else 0)
+            stops = self.stops[symbol]
+            waiting = [number for number, stop in stops.items() if stop["algoStatus"] in ("NEW", "TRIGGERING")]
+            first = min(waiting, default=max(stops, default=0) + 1)
+            stops |= {row["algoId"]: row for row in self._pages("/fapi/v1/allAlgoOrders", symbol, "algoId", "algoId", first)
+                      if row["orderType"] == "STOP_MARKET"}
 
-    def opened(self, first: int, last: int) -> int:
+    def _pages(self, path: str, symbol: str, first: str, number: str, at: int) -> Iterator[Row]:
+        while rows := self.sandbox.read(path, "main", symbol=symbol, limit=1000, **{first: at}):
+            yield from rows
+            at = rows[-1][number] + 1
+
+    def opened(self) -> int:
         """Entries that the exchange filled."""
-        count = 0
-        for symbol in self.symbols:
-            for start in range(first, last + 1, 6 * 1440 * MINUTE):
-                rows = self.sandbox.read("/fapi/v1/allOrders", "main", symbol=symbol, startTime=start, limit=1000,
-                                         endTime=min(last, start + 6 * 1440 * MINUTE - 1))
-                count += sum(float(row["executedQty"]) > 0 and (row["side"] == "BUY") == (row["positionSide"] == "LONG")
-                             for row in rows)
-        return count
+        return len({row["orderId"] for fills in self.fills.values() for row in fills if _opens(row)})
+
+    def longest_bare(self) -> int:
+        """Milliseconds on the exchange's clock that a position stood without a stop, the longest of all."""
+        return max((self._bare(held, [(row["createTime"], inf if row["algoStatus"] in ("NEW", "TRIGGERING") else row["updateTime"])
+                                      for row in self.stops[symbol].values() if row["positionSide"] == side])
+                    for symbol in self.fills for side in ("LONG", "SHORT") for held in self._held(symbol, side)), default=0)
+
+    def _held(self, symbol: str, side: str) -> Iterator[tuple[int, int]]:
+        """From when to when there was a position."""
+        amount, since = Decimal(0), 0
+        for row in self.fills[symbol]:
+            if row["positionSide"] == side:
+                since = since if amount else row["time"]
+                amount += Decimal(row["qty"]) * (1 if _opens(row) else -1)
+                if not amount:
+                    yield since, row["time"]
+        if amount:
+            yield since, self.sandbox.now
+
+    @staticmethod
+    def _bare(held: tuple[int, int], stops: list[tuple[int, float]]) -> int:
+        safe_until, end = held
+        longest = 0
+        for placed, over in sorted(stops):
+            if over >= safe_until and placed <= end:
+                longest = max(longest, placed - safe_until)
+                safe_until = int(min(max(safe_until, over), end))
+        return max(longest, end - safe_until)
+
+
+def _opens(row: Row) -> bool:
+    return (row["side"] == "BUY") == (row["positionSide"] == "LONG")
 
 
 def main() -> None:
@@ -81,22 +119,27 @@ def main() -> None:
 
 
 def run(floor: Floor, witness: Witness, last: int, options: argparse.Namespace) -> None:
-    if options.faults:
-        for fault in FAULTS:
-            floor.fault("/fapi/*", **fault, probability=options.faults)
-    began = time.perf_counter()
-    deaths = lived(floor, witness, last, options.kills, random.Random(options.seed))
+    began, chance = time.perf_counter(), random.Random(options.seed)
+    deaths = ends = 0
+    for day in range(FIRST, last, LOOK_MS):
+        if options.faults:
+            hasty(floor.monkeypatch)
+            floor.trouble(options.faults)
+        until_then = min(day + LOOK_MS, last)
+        due = options.kills * (until_then - FIRST) / (last - FIRST)
+        killed, ended = lived(floor, until_then, options, chance, due - deaths)
+        deaths, ends = deaths + killed, ends + ended
+        floor.heal()
+        witness.look()
     took = time.perf_counter() - began
-    floor.heal()
-    witness.look()
     checks = (last - FIRST) // MINUTE
     trades = [trade for trade in floor.trades() if trade.quantity]
-    opened = witness.opened(FIRST, last)
+    opened, bare = witness.opened(), witness.longest_bare()
     print(f"{checks:,} checks of {len(floor.positions)} positions in {took:.0f} s ({checks / took:.0f} a second), "
-          f"{len(trades)} trades, {deaths} kills; goal: three weeks under 900 s")
+          f"{len(trades)} trades, {deaths} kills, {ends} ends by itself; goal: three weeks under 900 s")
     print(f"orders that opened: {opened}, trades: {len(trades)} (must be equal)")
-    print(f"longest without a stop, seen from outside: {witness.longest / MINUTE:.1f} minutes (at most 1)")
-    if opened != len(trades) or witness.longest > MINUTE:
+    print(f"longest without a stop, by the exchange's records: {bare / MINUTE:.1f} minutes (at most 1)")
+    if opened != len(trades) or bare > MINUTE:
         sys.exit("bench_trader: something was opened twice, or stood bare for more than a check.")
     if not options.faults:
         same_trades(until(floor.history(), last), backtested(floor.sandbox, floor.config, FIRST, last))
@@ -104,9 +147,12 @@ def run(floor: Floor, witness: Witness, last: int, options: argparse.Namespace) 
               "funding.")
 
 
-def lived(floor: Floor, witness: Witness, last: int, kills: int, chance: random.Random) -> int:
-    """Replay to `last` in processes of their own, ending each with SIGKILL until that was done `kills` times."""
-    deaths = 0
+def lived(floor: Floor, last: int, options: argparse.Namespace, chance: random.Random, kills: float) -> tuple[int, int]:
+    """Replay to `last` in processes of their own, ending `kills` of them with SIGKILL.
+
+    Returns how many were killed, and how many ended with an error, as only faults may make them.
+    """
+    deaths = ends = 0
     while True:
         process = multiprocessing.get_context("fork").Process(target=replay, args=(floor, last))
         process.start()
@@ -115,18 +161,24 @@ def lived(floor: Floor, witness: Witness, last: int, kills: int, chance: random.
             process.kill()
         process.join()
         if process.exitcode == 0:
-            return deaths
-        if deaths >= kills:
+            return deaths, ends
+        if process.exitcode == -signal.SIGKILL:
+            deaths += 1
+        elif options.faults:
+            ends += 1
+        else:
             sys.exit(f"bench_trader: the replay ended with {process.exitcode}.")
-        deaths += 1
-        witness.look()
 
 
 def replay(floor: Floor, last: int) -> None:
     """As `navbook trade replay` does; what was said goes nowhere."""
     quiet: Callable[[object], None] = lambda *_: None    # noqa: E731
     times = (datetime.fromtimestamp(moment / 1000, UTC).isoformat() for moment in (FIRST, last))
-    commands.replay(floor.config, None, *times, quiet, quiet)
+    try:
+        commands.replay(floor.config, None, *times, quiet, quiet)
+    except NavbookError as problem:
+        print(f"The trader ended: {problem}", flush=True)
+        os._exit(1)
     os._exit(0)
 
 

@@ -9,14 +9,12 @@ import pytest
 
 from navbook.runner import alerts
 from test_sandbox_support import running
-from traders import FAST, PRICE, Floor
+from traders import FAST, PRICE, Floor, hasty
 
 ORDER = {"path": "/fapi/v1/order", "method": "POST"}
 EXIT = {"path": "/fapi/v1/algoOrder", "method": "POST"}
 UNSURE, NOTHING = "may have been carried out or not", "could not be reached"
 NUMBER = count(1)
-
-pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +26,7 @@ def exchange():
 @pytest.fixture
 def floor(exchange, tmp_path, monkeypatch):
     """An account of its own, at 60 000."""
-    monkeypatch.setattr("navbook.trader.entering.BETWEEN_S", 0.01)
-    monkeypatch.setattr("navbook.trader.loop.REPLAY_WAIT_S", 0.01)
+    hasty(monkeypatch)
     floor = Floor(exchange, tmp_path, monkeypatch, account=f"trader{next(NUMBER)}")
     floor.heal()
     floor.price(PRICE)
@@ -169,17 +166,9 @@ def test_an_exit_that_is_triggering_is_waited_for(floor):
     live_through(floor)
 
 
-ALL = [{"code": -1007, "executed": True}, {"mode": "unknown"}, {"mode": "unavailable"}, {"mode": "html"},
-       {"mode": "truncated"}, {"mode": "drop"}, {"mode": "drop", "executed": False}, {"code": -1021}, {"mode": "stale"},
-       {"status": 500}, {"mode": "partial"}, {"mode": "expire"}, {"mode": "reject"}]
-
-
-def test_everything_at_once_at_one_in_ten(floor):
-    def trouble():
-        for fault in ALL:
-            floor.fault("/fapi/*", **fault, probability=0.02)
-
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_everything_at_once(floor, share):
     up, down = (lambda: floor.price(PRICE + 1000)), (lambda: floor.price(PRICE - 1000))
-    floor.checks(trouble, *[up, None, down, None] * 6, floor.heal, None, None)
+    floor.checks(lambda: floor.trouble(share), *[up, None, down, None] * 6, floor.heal, None, None)
     safe(floor)
     assert len([trade for trade in floor.trades() if trade.quantity]) >= 4

@@ -28,6 +28,20 @@ from test_sandbox_support import MINUTE, START, Sandbox, running
 FAST = {"check_every": "1m", "reopen_delay": "0s", "reopen_window": "10m"}    # a close reopens at the next check
 TRADING = {"enableReading": True, "enableFutures": True}
 BTC, PRICE = "BTCUSDT", 60_000
+FAULTS: list[dict[str, Any]] = [    # each way in which the sandbox can trouble a request
+    {"code": -1007, "executed": True}, {"code": -1001, "executed": True}, {"code": -1021}, {"code": -2019}, {"status": 500},
+    {"status": 429, "retry_after": 0}, {"status": 418, "retry_after": 1}, {"mode": "html"}, {"mode": "html", "executed": True},
+    {"mode": "truncated"}, {"mode": "drop"}, {"mode": "drop", "executed": False}, {"mode": "delay", "delay_ms": 1100},
+    {"mode": "stale"}, {"mode": "unavailable"}, {"mode": "unknown"}, {"mode": "unknown", "executed": True}, {"mode": "throttled"},
+    {"mode": "partial"}, {"mode": "expire"}, {"mode": "reject"}, {"mode": "unpriced"},
+    {"mode": "meanwhile", "call": "POST /fapi/v1/positionSide/dual", "params": {"dualSidePosition": "false"}}]
+
+
+def hasty(monkeypatch: Any) -> None:
+    """What a trader would wait for between two attempts is over at once; what the host itself asks for is still waited for."""
+    monkeypatch.setattr("navbook.exchange.client.wait_random_exponential", lambda **_: lambda state: 0.01)
+    monkeypatch.setattr("navbook.trader.entering.BETWEEN_S", 0.01)
+    monkeypatch.setattr("navbook.trader.loop.REPLAY_WAIT_S", 0.01)
 
 
 def ms(time: datetime) -> int:
@@ -60,6 +74,12 @@ class Floor:
     def fault(self, path: str, **fault: Any) -> None:
         answer = self.sandbox.ask("POST", "/sandbox/faults", json.dumps({"path": path, **fault}).encode())
         assert answer.status == 200, answer.raw
+
+    def trouble(self, share: float) -> None:
+        """From now on so much of the requests meet a fault, each kind as often as the others."""
+        for left in range(len(FAULTS), 0, -1):    # one that met none of those before
+            kind = share / len(FAULTS)
+            self.fault("/fapi/*", **FAULTS[-left], probability=f"{kind / (1 - kind * (len(FAULTS) - left)):.8f}")
 
     def heal(self) -> None:
         self.sandbox.control("faults", method="DELETE")
