@@ -58,7 +58,8 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
     new = schema.check(frame)
     if new.is_empty():
         return 0
-    known = collected(_like(stored(location, schema), new, schema), location, schema)
+    table = opened(location, schema)
+    known = collected(_like(_rows(table, schema), new, schema), location, schema)
     content = [column for column in schema.columns if column != "seen_at"]
     moments = new.select(*schema.key, now="seen_at")
     moment = pl.col("now").dt.truncate("1ms")    # as fine as the exchange tells time
@@ -72,7 +73,7 @@ def append(location: str, schema: FrameSchema, frame: pl.DataFrame) -> int:
               .with_columns(seen_at=pl.max_horizontal("seen_at", "after"))
               .select(list(schema.columns)))
     if not new.is_empty():
-        _write(location, schema, new, mode="append", schema_mode="merge")
+        _append(location, schema, table, new)
     return new.height
 
 
@@ -125,7 +126,10 @@ def newest(location: str, schema: FrameSchema, account: str = "all") -> pl.DataF
 
 def stored(location: str, schema: FrameSchema, *, version: int | None = None) -> pl.LazyFrame:
     """Every row of a table: of facts the older ones of each key too."""
-    table = opened(location, schema, version)
+    return _rows(opened(location, schema, version), schema)
+
+
+def _rows(table: DeltaTable | None, schema: FrameSchema) -> pl.LazyFrame:
     if table is None:
         return schema.empty().lazy()
     written = {field.name for field in table.schema().fields}
@@ -203,9 +207,9 @@ def uri(location: str, schema: FrameSchema) -> str:
     return f"{location}/{layer}/{schema.name}"
 
 
-def _write(location: str, schema: FrameSchema, frame: pl.DataFrame, **how: Any) -> None:
+def _append(location: str, schema: FrameSchema, table: DeltaTable | None, frame: pl.DataFrame) -> None:
     try:
-        write_deltalake(uri(location, schema), frame, **how)
+        write_deltalake(table or uri(location, schema), frame, mode="append", schema_mode="merge")
     except (DeltaError, OSError) as problem:
         raise StoreUnusable(uri(location, schema), places.reason(problem)) from problem
 
