@@ -22,7 +22,7 @@ price effect, and in the next the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -63,9 +63,10 @@ def bridge(account: str, periods: Iterable[tuple[str, datetime, datetime]], *, n
     if navs.is_empty():
         return BRIDGE.empty()
     times = navs.select("time").with_row_index("at")
-    held = _at(holdings, navs["time"])
-    changes = [_flowed(_seen(flows, times, quotes)), _earned(_seen(income, times, quotes)),
-               _rewarded(_seen(rewards, times, quotes)), _worth(held, navs.height), _moved(held, times, quotes)]
+    held = _at(holdings.select("time", "wallet", "asset", "quantity", "price", "value_usd"), navs["time"])
+    grown, gone = _moved(held, times)
+    flowed, earned, rewarded, gone = _quoted([*(_seen(rows, times) for rows in (flows, income, rewards)), gone], quotes)
+    changes = [_flowed(flowed), _earned(earned), _rewarded(rewarded), _worth(held, navs.height), grown, _sold_out(gone)]
     running = np.column_stack([_at_snapshots(part, changes, navs.height) for part in PARTS]).cumsum(axis=0)
     wanted = pl.DataFrame(list(periods), schema={"period": pl.String(), "start": TIME, "end": TIME}, orient="row")
     first = _last_at(navs["time"], wanted["start"])
@@ -83,7 +84,8 @@ def _at(rows: pl.DataFrame, times: pl.Series) -> pl.DataFrame:
     grid, wanted = microseconds(times), microseconds(rows["time"])
     at = grid.searchsorted(wanted)
     known = grid[np.minimum(at, len(grid) - 1)] == wanted
-    return rows.with_columns(at=pl.Series(at, dtype=pl.UInt32)).filter(pl.Series(known))
+    placed = rows.with_columns(at=pl.Series(at, dtype=pl.UInt32))
+    return placed if known.all() else placed.filter(pl.Series(known))
 
 
 def _last_at(times: pl.Series, moments: pl.Series) -> IntArray:
@@ -103,20 +105,22 @@ def _at_snapshots(part: str, changes: Iterable[pl.DataFrame], snapshots: int) ->
     sums = np.zeros(snapshots)
     for change in changes:
         if part in change.columns:
-            known = change.select("at", part).drop_nulls()
-            sums += np.bincount(known["at"].to_numpy(), known[part].to_numpy(), minlength=snapshots)
+            sums += np.bincount(change["at"].to_numpy(), change[part].fill_null(0.0).to_numpy(), minlength=snapshots)
     return sums
 
 
-def _seen(rows: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
-    """`rows` [time, asset, …] `at` the snapshot that sees them first, with its `quote`; later ones are left out."""
+def _seen(rows: pl.DataFrame, times: pl.DataFrame) -> pl.DataFrame:
+    """`rows` [time, asset, …] `at` the snapshot that sees them first, and at its time; later ones are left out."""
     seen = rows.sort("time").join_asof(times.with_columns(snapshot="time"), on="time", strategy="forward")
-    return _quoted(seen.drop_nulls("at").with_columns(time="snapshot"), quotes)
+    return seen.drop_nulls("at").with_columns(time="snapshot")
 
 
-def _quoted(rows: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
-    """`rows` [time, asset, …] with the `quote` of that time, or null."""
-    return rows.with_columns(quote=quotes["price"].gather(valuation.quote_rows(rows, quotes)))
+def _quoted(frames: Sequence[pl.DataFrame], quotes: pl.DataFrame) -> list[pl.DataFrame]:
+    """`frames` [time, asset, …], each with the `quote` of that time, or null."""
+    rows = valuation.quote_rows(pl.concat([frame.select("time", "asset") for frame in frames]), quotes)
+    found = quotes["price"].gather(rows)
+    ends = np.cumsum([frame.height for frame in frames]).tolist()
+    return [frame.with_columns(quote=found[end - frame.height:end]) for frame, end in zip(frames, ends, strict=True)]
 
 
 def _flowed(flows: pl.DataFrame) -> pl.DataFrame:
@@ -143,10 +147,15 @@ def _worth(held: pl.DataFrame, snapshots: int) -> pl.DataFrame:
     return pl.DataFrame({"at": np.arange(snapshots), "price_effect_usd": np.diff(worth, prepend=0.0)})
 
 
-def _moved(held: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.DataFrame:
-    """Minus the changes of quantity since the snapshot before, at the new price; of what is gone, at its quote."""
+def _moved(held: pl.DataFrame, times: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Minus the changes of quantity since the snapshot before, at the new price; and what is there no longer.
+
+    The latter: [at, time, asset, quantity, price], `at` the first snapshot without it, price the last it had.
+    """
     line = held.filter(pl.col("wallet").is_in(BY_MARGIN).not_())
-    lots = codes(line["wallet"]) * (1 << 32) + codes(line["asset"])
+    assets = codes(line["asset"])
+    lots = codes(line["wallet"]) * (assets.max(initial=0) + 1) + assets
+    lots = lots.astype(np.min_scalar_type(lots.max(initial=0)))    # numpy sorts short numbers in no time
     order = np.argsort(lots, kind="stable")    # each lot's rows together, by time
     lots, at, quantity = lots[order], line["at"].to_numpy()[order].astype(np.int64), floats(line["quantity"])[order]
     follows = (lots[1:] == lots[:-1]) & (at[1:] == at[:-1] + 1)
@@ -154,9 +163,10 @@ def _moved(held: pl.DataFrame, times: pl.DataFrame, quotes: pl.DataFrame) -> pl.
     grown[1:] -= np.where(follows, quantity[:-1], 0.0)
     came = np.flatnonzero(grown)
     left = np.flatnonzero(np.append(~follows, True)) if len(at) else came
-    gone = line[order[left]].select("asset", "quantity", "price", at=pl.Series(at[left] + 1, dtype=pl.UInt32)).join(
-        times, on="at")
-    return pl.concat([
-        pl.DataFrame({"at": at[came], "price_effect_usd": series(-grown[came] * floats(line["price"])[order[came]])}),
-        _quoted(gone, quotes).select(pl.col("at").cast(pl.Int64),
-                                     price_effect_usd=pl.col("quantity") * pl.coalesce("quote", "price"))])
+    gone = line[order[left]].select("asset", "quantity", "price", at=pl.Series(at[left] + 1, dtype=pl.UInt32))
+    effect = series(-grown[came] * floats(line["price"])[order[came]])
+    return pl.DataFrame({"at": at[came], "price_effect_usd": effect}), gone.join(times, on="at")
+
+
+def _sold_out(gone: pl.DataFrame) -> pl.DataFrame:
+    return gone.select("at", price_effect_usd=pl.col("quantity") * pl.coalesce("quote", "price"))
