@@ -121,7 +121,7 @@ def test_a_hostile_name_cannot_leave_a_chart(tmp_path):
               for table, frame in world().items()}
     outline = Outline(rendered(frames, tmp_path, account=name))
     specs = [json.loads(script) for script in outline.scripts if script.startswith('{"')]
-    assert len(specs) == 4    # three charts, and the points that a custom period is worked out from
+    assert len(specs) == 7    # three charts, each compiled and as written, and the points that a custom period is worked out from
     assert not any(tag == "img" for tag, _ in outline.tags)
     assert not any(script.startswith("alert") for script in outline.scripts)
 

@@ -82,9 +82,9 @@ def test_a_history_that_cannot_be_read_is_asked_for_again(local):
         ask(local)
     local.server.control("DELETE", "faults")
     local.clock(LATER)
-    assert life_histories.asked(local.config(NEVER), "main") is None
+    assert lifetime.asked(local.config(NEVER), "main") is None
     ask(local)
-    assert life_histories.asked(local.config(NEVER), "main").withdrawals_from == START + 10 * DAY - life_histories.QUIET
+    assert lifetime.asked(local.config(NEVER), "main").withdrawals_from == START + 10 * DAY - life_histories.QUIET
 
 
 def test_what_people_add_belongs_to_the_life(local):

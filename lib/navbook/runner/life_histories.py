@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-
-import polars as pl
+from datetime import datetime, timedelta
 
 from navbook import schemas
 from navbook.errors import NavbookError, SettingsInvalid, SnapshotIncomplete
@@ -21,13 +19,11 @@ from navbook.exchange.reading import Reading
 from navbook.exchange.sources import Source
 from navbook.runner import collecting, locks, stores
 from navbook.runner.harvest import Harvest
+from navbook.runner.lifetime import MARK, OPENED, asked
 from navbook.settings import Settings
-from navbook.store import tables
 from navbook.types import Environment
 
-OPENED = datetime(2017, 7, 14, tzinfo=UTC)    # Binance's first day of trading
-QUIET = timedelta(days=365)                   # without any flow: nothing is expected before
-MARK = "lifetime"                             # of an account whose histories were asked for
+QUIET = timedelta(days=365)    # without any flow: nothing is expected before
 COSTLY = (sources.WITHDRAWALS, sources.WITH_SUBS)
 
 
@@ -52,14 +48,6 @@ class Stretch(Past):
         return source.name not in self.wanted
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for, and when."""
-
-    at: datetime
-    withdrawals_from: datetime
-
-
 async def ask(config: Settings, account: str, tell: Callable[[int], None]) -> None:
     """One snapshot of `account`, its whole past if that was never asked for, and the prices of the flows' minutes.
 
@@ -80,14 +68,6 @@ async def ask(config: Settings, account: str, tell: Callable[[int], None]) -> No
         harvest.store(config)
     if harvest.problems:
         raise SnapshotIncomplete(" ".join(harvest.problems))
-
-
-def asked(config: Settings, account: str) -> Asked | None:
-    """When the whole past of `account` was asked for; None: never."""
-    marks = tables.read(config.location, schemas.HISTORY_MARKS, account=account).filter(pl.col("source") == MARK)
-    for until, begin in marks.select("until", "note").iter_rows():
-        return Asked(until, tables.moment(begin))
-    return None
 
 
 async def _past(collector: collecting.Collector, account: str, now: datetime, tell: Callable[[int], None]) -> Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -13,14 +13,23 @@ from navbook import schemas
 from navbook.compute import cash_flows, lifetime, manual, valuation
 from navbook.compute.lifetime import Lifetime
 from navbook.errors import PriceMissing, SettingsInvalid
-from navbook.exchange import sources
-from navbook.runner import explain, flows, life_histories
+from navbook.runner import explain, flows
 from navbook.runner.arithmetic import count_of, usd, when
 from navbook.settings import Settings
 from navbook.store import tables
 from navbook.types import FlowKind
 
 YEAR = timedelta(days=365)
+OPENED = datetime(2017, 7, 14, tzinfo=UTC)    # Binance's first day of trading
+MARK = "lifetime"                             # of an account whose histories were asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for, and when."""
+
+    at: datetime
+    withdrawals_from: datetime
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,14 @@ class Answer:
     weights: dict[str, float]
     life: Lifetime
     gaps: list[str]
+
+
+def asked(config: Settings, account: str) -> Asked | None:
+    """When the whole past of `account` was asked for; None: never."""
+    marks = tables.read(config.location, schemas.HISTORY_MARKS, account=account).filter(pl.col("source") == MARK)
+    for until, begin in marks.select("until", "note").iter_rows():
+        return Asked(until, tables.moment(begin))
+    return None
 
 
 def answer(config: Settings, account: str) -> Answer:
@@ -90,16 +107,18 @@ def _unexplained(values: pl.DataFrame, first: datetime, nav: float) -> Iterator[
 
 def _forgotten(config: Settings, account: str) -> Iterator[str]:
     """What the exchange could not tell, or was not asked for."""
-    asked = life_histories.asked(config, account)
-    if asked is None:
+    told = asked(config, account)
+    if told is None:
         yield "What was before the first collection is not asked for yet: navbook lifetime without --stored asks."
         return
+    from navbook.exchange import sources  # half a second that most pages need not wait
+
     master = tables.read(config.location, schemas.ACCOUNTS, account=account)["master"].to_list()
     for source in sources.of_flows(is_sub=any(master)):
         if source.kept:
-            yield f"{source.name} before {asked.at - source.kept:%Y-%m-%d}: no longer listed when Binance was asked."
-    if asked.withdrawals_from > life_histories.OPENED:
-        yield (f"Withdrawals before {asked.withdrawals_from:%Y-%m-%d} are not asked for: in the year after it there "
+            yield f"{source.name} before {told.at - source.kept:%Y-%m-%d}: no longer listed when Binance was asked."
+    if told.withdrawals_from > OPENED:
+        yield (f"Withdrawals before {told.withdrawals_from:%Y-%m-%d} are not asked for: in the year after it there "
                "is no flow.")
 
 

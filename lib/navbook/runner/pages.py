@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Page:
     name: str
     parameters: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def about(self) -> str | None:
+        """The account or group that it is about."""
+        return dict(self.parameters).get("account")
+
 
 @dataclass(frozen=True)
 class Published:
@@ -72,15 +78,18 @@ def publish(config: Settings, account: str = "all", share: str = "") -> Publishe
     A page is executed and rendered aside, then renamed in: a failing one leaves the old one standing.
     Raises `JobFailed` naming the page, `SettingsInvalid` for an account that nobody knows.
     """
-    wanted = list(_wanted(config, account, share))
+    known = views.names(config)
+    if missing := [name for name in ({account} - {"all"}) | ({share} - {""}) if name not in known]:
+        raise SettingsInvalid(f"There is nothing to publish of {missing[0]}; there are {', '.join(known) or 'none'}.")
+    pages = list(_pages(config, known, share))
+    wanted = [page for page in pages if account == "all" or page.dashboard != "portfolio" or page.about == account]
     _live(config)
-    _forget(config, {page.name for page in _wanted(config, "all", share)})
-    marks = {page: fingerprint(config, page) for page in wanted}
-    changed = [page for page in wanted if marks[page] is None or marks[page] != _mark(config, page)]
-    kept = [_place(config, page) for page in wanted if page not in changed]
-    if not changed:
-        return Published([], kept)
-    with scratch.folder("pages") as aside, _kernel(config, aside) as manager:
+    _forget(config, {page.name for page in pages})
+    with scratch.folder("pages") as aside, _kernel(config, aside) as manager:    # which takes a while to start
+        threading.Thread(target=render.warm_up).start()
+        marks = {page: fingerprint(config, page) for page in wanted}
+        changed = [page for page in wanted if marks[page] is None or marks[page] != _mark(config, page)]
+        kept = [_place(config, page) for page in wanted if page not in changed]
         return Published([_written(config, manager, page, marks[page], aside) for page in changed], kept)
 
 
@@ -101,15 +110,11 @@ def fingerprint(config: Settings, page: Page) -> str | None:
     return sha256(b"\0".join(sha256(part).digest() for part in made_from)).hexdigest()
 
 
-def _wanted(config: Settings, account: str, share: str) -> Iterator[Page]:
-    known = views.site(config)
-    names = known.names if account == "all" else [account]
-    if missing := [name for name in (*names, *([share] if share else [])) if name not in known.names]:
-        raise SettingsInvalid(f"There is nothing to publish of {missing[0]}; there are "
-                              f"{', '.join(known.names) or 'none'}.")
+def _pages(config: Settings, names: Iterable[str], share: str) -> Iterator[Page]:
+    """Every page that there is to be."""
     for name in names:
         yield Page("portfolio", f"portfolio-{name}", (("account", name),))
-    for name in known.strategies:
+    for name in views.strategies(config):
         yield Page("strategy", strategy_page(name).removesuffix(".html"), (("name", name),))
     shares = {**overview.shared(config), **({_share_name(config, share): share} if share else {})}
     for file, name in shares.items():

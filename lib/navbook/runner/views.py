@@ -92,6 +92,14 @@ def site(config: Settings) -> Site:
                 versions={**tables.versions(config.location), **tables.pinned_versions()})
 
 
+def names(config: Settings) -> list[str]:
+    """As `Site.names`: accounts that have a history, then groups. Of the histories only the names are read."""
+    kinds = (schemas.NAV_HISTORY, schemas.GROUP_HISTORY)
+    found = [tables.collected(tables.stored(config.location, kind).select("account").unique(), config.location, kind)
+             for kind in kinds]
+    return sorted(set(pl.concat(found)["account"]), key=lambda name: (name in config.groups, name))
+
+
 def strategies(config: Settings) -> list[str]:
     """The backtests that the store knows, by their names."""
     return tables.read(config.location, schemas.BACKTESTS)["name"].sort().to_list()
@@ -147,9 +155,8 @@ def lifetime(config: Settings, account: str) -> tuple[dict[str, Any] | None, str
     """`runner.lifetime.answer` as plain figures, or why there is none. A group has no life of its own."""
     if account in config.groups:
         return None, ""
-    from navbook.runner import life_histories
     from navbook.runner import lifetime as life
-    if life_histories.asked(config, account) is None:
+    if life.asked(config, account) is None:
         return None, f"Not asked for yet: navbook lifetime {account} asks Binance for all years."
     try:
         found = life.answer(config, account)

@@ -72,9 +72,10 @@ const draw = async (chart) => {
   }
   chart.narrow = narrow;
   if (chart.view) chart.view.finalize();
-  const params = (chart.spec.params || []).map((param) => param.name === "narrow" ? { ...param, value: narrow } : param);
-  const shown = await vegaEmbed(chart.box, { ...chart.spec, params, padding, width: plot }, {
-    mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
+  const known = chart.spec.signals ? "signals" : "params";    // compiled, or as it was written
+  const given = (chart.spec[known] || []).map((each) => each.name === "narrow" ? { ...each, value: narrow } : each);
+  const shown = await vegaEmbed(chart.box, { ...chart.spec, [known]: given, padding, width: plot }, {
+    renderer: "svg", actions: false, defaultStyle: false,
     tooltip: { disableDefaultStyle: true, theme: "navbook" },
   });
   chart.view = shown.view;

@@ -91,8 +91,7 @@ const isZeroLine = (spec, part) => {
 // The chart of all time, cut to a custom period: its rows, its axes and the labels at the end are made anew.
 const COLUMNS = { "t,s,a,b": (row) => [row.t, row.s, row.nav, row.worth], "t,s,d": (row) => [row.t, row.s, row.nav - row.worth],
   "t,s,f,g": (row) => [row.t, row.s, row.fall, row.otherFall] };
-const cut = (spec, found) => {
-  const made = structuredClone(spec);
+const cut = (made, found) => {
   const [key] = Object.entries(made.datasets).find(([, values]) => typeof values === "string");
   const columns = made.datasets[key].split("\n", 1)[0], isFall = columns === "t,s,f,g";
   const rows = found.rows.map(COLUMNS[columns]);
@@ -158,7 +157,9 @@ const applyCustom = () => {
       box.replaceChildren();
       box.setAttribute("aria-label", `${box.getAttribute("aria-label").split(",")[0]}, ${day(found.first.t)} to ${day(found.last.t)}.`);
       figure.querySelector(".note").textContent = `${day(found.first.t)} to ${day(found.last.t)}.`;
-      figure.querySelector("script").textContent = JSON.stringify(cut(chartOf(chart).spec, found));
+      const [compiled, written] = figure.querySelectorAll("script");
+      compiled.textContent = JSON.stringify(cut(JSON.parse(written.textContent), found));
+      written.remove();
       place(piece, figure);
     }
   }
