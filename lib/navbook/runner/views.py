@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -167,16 +168,26 @@ def lifetime(config: Settings, account: str) -> tuple[dict[str, Any] | None, str
 
 def _standings(config: Settings, schema: schemas.FrameSchema) -> pl.DataFrame:
     """Of each account the newest rows, the first that counts and the last that does."""
-    rows = tables.scan(config.location, schema).select(SHARED)
+    table = tables.opened(config.location, schema, tables.pinned_versions().get(schema.name))
+    if table is None:
+        return schema.empty().select(SHARED)
+    return _standings_at(config.location, schema.name, str(table.metadata().id), table.version())
+
+
+@lru_cache(maxsize=4)
+def _standings_at(location: str, name: str, table: str, version: int) -> pl.DataFrame:
+    """What the pages that one kernel makes share: a version of a table never changes. `table` is its id."""
+    schema = schemas.DERIVED[name]
+    rows = tables.stored(location, schema, version=version).select(SHARED)
     counts = pl.col("grade").is_in([str(grade) for grade in COUNTED]) & pl.col("nav").is_not_null() & pl.col(
         "benchmark_value").is_not_null()
-    lately, counting = (tables.collected(edge, config.location, schema) for edge in (
+    lately, counting = (tables.collected(edge, location, schema) for edge in (
         rows.group_by("account").agg(since=pl.col("time").top_k(NEWEST).min()),
         rows.filter(counts).group_by("account").agg(first=pl.col("time").min(), last=pl.col("time").max())))
     edges = lately.join(counting, on="account", how="left")
     ends = pl.concat([edges["first"], edges["last"]]).implode()
     late = pl.col("time") >= pl.lit(edges["since"].min(), schemas.TIME)
-    some = tables.collected(rows.filter(late | pl.col("time").is_in(ends)), config.location, schema)    # of millions
+    some = tables.collected(rows.filter(late | pl.col("time").is_in(ends)), location, schema)    # of millions
     wanted = (pl.col("time") >= pl.col("since")) | (pl.col("time") == pl.col("first")) | (
         pl.col("time") == pl.col("last"))
     return some.join(edges, on="account").filter(wanted).select(SHARED).sort("account", "time")
