@@ -21,7 +21,7 @@ from navbook.cli import app
 from navbook.errors import AnswerUnreadable, CandlesInvalid, Locked, SettingsInvalid
 from navbook.exchange import contracts, market_history, parse, values
 from navbook.publish.live import Live
-from navbook.runner import alerts, backups, candle_files, locks, log_files, overview, parameters, records
+from navbook.runner import alerts, backups, candle_files, configuring, locks, log_files, overview, parameters, records
 from navbook.trader import plans
 from test_fuzz_exchange import Recorded, key_of, said
 
@@ -46,6 +46,11 @@ def test_half_a_letter_in_a_variable(monkeypatch):
     monkeypatch.setenv("NAVBOOK_STABLECOINS", r'["\uD800"]')
     with pytest.raises(SettingsInvalid, match="NAVBOOK_STABLECOINS holds half a letter"):
         loaded()
+
+
+def test_a_number_without_end_is_listed_as_it_was_written():
+    listed = configuring.listed(loaded(f"{MAIN}[trade.long]\naccount = [inf]\n"))
+    assert listed.filter(key="trade.long.account")["value"].to_list() == ["[inf]"]
 
 
 def test_an_account_of_a_position_that_is_a_list():

@@ -176,7 +176,8 @@ class Keys(BaseModel):
 class Settings(BaseSettings):
     """Everything that navbook.toml may say, with its defaults; made by `load`."""
 
-    model_config = SettingsConfigDict(env_prefix="NAVBOOK_", env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NAVBOOK_", env_ignore_empty=True, extra="forbid", frozen=True,
+                                      ser_json_inf_nan="constants")    # a run keeps what was said, not null
 
     environment: Environment = Environment.SANDBOX    # real money needs a deliberate act
     sandbox_url: WebAddress | None = None             # none: a command starts its own

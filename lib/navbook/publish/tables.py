@@ -68,8 +68,8 @@ def deposits_and_withdrawals(nav_history: pl.DataFrame, flow_values: pl.DataFram
                    _made(flow["made_usd"])))
              for flow in flows.iter_rows(named=True)]
     return section("Deposits and withdrawals", "Each is put into the benchmark at its own minute.",
-                   table([("Date", ""), ("What", ""), ("USD", "num"),
-                          (coloured("benchmark", f"{benchmark.first} made of it"), "num")], rows))
+                   table([("Date", "date"), ("What", ""), ("USD", "num"),
+                          (coloured("benchmark", f"{benchmark.first} made of it"), "num")], rows), name="flows")
 
 
 def _made(usd: float | None) -> str:

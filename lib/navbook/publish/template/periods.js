@@ -4,6 +4,12 @@ const NBSP_THIN = "\u2009", MINUS = "\u2212";
 const grouped = (value, places) => Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
 const sign = (value, places, signed) => Number(Math.abs(value).toFixed(places)) === 0 ? "" : value < 0 ? MINUS : signed ? "+" : "";
 const dollars = (value, signed = false) => `${sign(value, 0, signed)}$${grouped(value, 0)}`;
+const brief = (value, signed = false) => {    // words.brief_dollars says the same
+  const size = Math.abs(value), [unit, letter] = [[1e9, "B"], [1e6, "M"], [1e3, "k"]].find(([unit]) => size >= 0.99995 * unit) || [];
+  if (!unit) return dollars(value, signed);
+  const places = size >= 99.95 * unit ? 0 : 1;
+  return `${sign(value / unit, places, signed)}$${grouped(value / unit, places).replace(/\.0$/, "")}${letter}`;
+};
 const percent = (fraction) => `${sign(100 * fraction, 1, true)}${grouped(100 * fraction, 1)}${NBSP_THIN}%`;
 const inPoints = (fraction) => `${sign(100 * fraction, 1, true)}${grouped(100 * fraction, 1)} points`;
 const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -99,7 +105,7 @@ const cut = (made, found) => {
   const values = rows.flatMap((row) => row.slice(2)).concat(columns === "t,s,a,b" ? [] : [0]);
   const low = Math.min(...values), high = Math.max(...values), room = (high - low || 1) * 0.08;
   const y = [low - room, high + room], x = [found.first.t, found.last.t];
-  const label = isFall ? "format(datum.value * 100, '.3~g') + ' %'" : `(datum.value < 0 ? '${MINUS}' : '') + '$' + (abs(datum.value) < 10000 ? format(abs(datum.value), ',.6~g') : format(abs(datum.value) / 1000, ',.5~g') + 'k')`;
+  const label = isFall ? "format(datum.value * 100, '.3~g') + ' %'" : `(datum.value < 0 ? '${MINUS}' : '') + '$' + (abs(datum.value) < 1000 ? format(abs(datum.value), ',.6~g') : format(abs(datum.value) / 1000, ',.5~g') + 'k')`;
   const axes = (part) => {
     const { encoding = {}, layer = [] } = part;
     if (encoding.x && encoding.x.field === "t" && encoding.x.scale) {
@@ -115,18 +121,21 @@ const cut = (made, found) => {
   axes(made);
   const isEnd = (part) => part.encoding && part.encoding.x && part.encoding.x.value === "width";
   made.layer = made.layer.filter((part) => !isEnd(part) && (part.data === undefined || isZeroLine(made, part)));
-  const ends = isFall ? [["account", found.account, percent(found.last.fall), found.last.fall], ["benchmark", found.short, percent(found.last.otherFall), found.last.otherFall]]
-    : columns === "t,s,d" ? [[tone(found.ahead) || "text", "", `${dollars(found.ahead, true)} (${percent(found.share)})`, found.ahead]]
-      : [["account", found.account, dollars(found.last.nav), found.last.nav], ["benchmark", found.short, dollars(found.last.worth), found.last.worth]];
+  const whole = (fraction) => `${sign(100 * fraction, 0, false)}${grouped(100 * fraction, 0)}${NBSP_THIN}%`;
+  const end = (colour, name, value, long, short) => ({ colour, value, words: { wide: `${name} ${long(value)}`, brief: short(value) } });
+  const share = (value) => `${dollars(value, true)} (${percent(found.share)})`;
+  const ends = isFall ? [end("account", found.account, found.last.fall, percent, whole), end("benchmark", found.short, found.last.otherFall, percent, whole)]
+    : columns === "t,s,d" ? [end(tone(found.ahead) || "text", "", found.ahead, share, (value) => brief(value, true))]
+      : [end("account", found.account, found.last.nav, dollars, brief), end("benchmark", found.short, found.last.worth, dollars, brief)];
   const down = (value) => made.height * (y[1] - value) / (y[1] - y[0]);
-  const apart = ends.map(([, , , value]) => down(value));
+  const apart = ends.map(({ value }) => down(value));
   if (apart.length === 2 && Math.abs(apart[0] - apart[1]) < 15) {
     const middle = (apart[0] + apart[1]) / 2, up = apart[0] <= apart[1] ? -1 : 1;
     apart[0] = middle + up * 7.5;
     apart[1] = middle - up * 7.5;
   }
-  ends.forEach(([colour, name, text], n) => made.layer.push({
-    data: { values: [{ wide: `${name} ${text}`.trim(), brief: text.split(" (")[0] }] },
+  ends.forEach(({ colour, words }, n) => made.layer.push({
+    data: { values: [{ wide: words.wide.trim(), brief: words.brief }] },
     mark: { type: "text", align: "left", dx: 8, fontWeight: "bold", color: `var(--${colour})`, clip: false, text: { expr: "narrow ? datum.brief : datum.wide" } },
     encoding: { x: { value: "width" }, y: { value: Math.min(made.height - 6, Math.max(6, apart[n])) } } }));
   return made;
