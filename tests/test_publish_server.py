@@ -12,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -168,6 +169,13 @@ def get(address: str, path: str, host: str | None = None, method: str = "GET") -
     body = answer.read().decode()
     connection.close()
     return answer.status, answer.getheader("Location") or "", body
+
+
+def wait_for(come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not come():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def children(process: subprocess.Popen[str]) -> str:
@@ -358,6 +366,18 @@ def test_a_live_page_runs_in_one_kernel_reads_only_and_reaches_nobody(published,
             assert get(address, path)[0] == 404
             assert get(address, path, method="POST")[0] in (403, 404, 405)
         assert (visit.complaints, visit.abroad) == ([], [])
+
+
+@pytest.mark.parametrize("token", ["", "a token of more than enough letters"], ids=["SIGINT", "SIGTERM"])
+def test_who_ends_the_server_waits_for_no_page_that_is_being_made(token, home, tmp_path, capfd):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    begun = tmp_path / "begun"
+    cell = new_code_cell(f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(60)")
+    nbformat.write(new_notebook(cells=[cell], metadata={"navbook": {"page": "live", "title": "Log"}}), folder / "log.ipynb")
+    with serving(folder, home, token=token, live="yes"):
+        wait_for(begun.exists)
+    assert capfd.readouterr().err == ""
 
 
 def test_the_answers_forbid_frames_sniffing_and_referrers(address):

@@ -13,8 +13,8 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,15 @@ IDLE_S, LOOK_S = 90, 15    # after which a kernel is culled, and how often that 
 
 class LivePageFailed(NavbookError):
     """A live dashboard did not run to its end; what it said goes to the server's log only."""
+
+
+class _Client(NotebookClient):
+    """Leaves SIGINT and SIGTERM to the server; nbclient would keep them for itself while it executes."""
+
+    @asynccontextmanager
+    async def async_setup_kernel(self, **_: Any) -> AsyncIterator[None]:
+        await self.async_start_new_kernel_client()
+        yield
 
 
 class Live:
@@ -86,7 +95,7 @@ class Live:
             after = next(number for number, cell in enumerate(notebook.cells, 1)
                          if "parameters" in cell.metadata.get("tags", []))
             notebook.cells.insert(after, nbformat.v4.new_code_cell(f"account = {account!r}"))    # type: ignore[no-untyped-call]
-        client = NotebookClient(notebook, km=await self._kernel(name), timeout=LONGEST_S)
+        client = _Client(notebook, km=await self._kernel(name), timeout=LONGEST_S)
         try:
             await client.async_execute(cleanup_kc=False)
         except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as problem:

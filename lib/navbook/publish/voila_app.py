@@ -8,6 +8,7 @@ files, kernels and extensions are left out: what is not there cannot be attacked
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -182,7 +183,16 @@ class Pages(Voila):    # type: ignore[misc]
         except KeyboardInterrupt:
             pass
         finally:
-            self.stop()
+            self.leave(asyncio.get_event_loop())
+
+    def leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what is under way, then the kernels, which only read: without waiting for any, or a word from it."""
+        under_way = asyncio.all_tasks(loop)
+        for task in under_way:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*under_way, return_exceptions=True))
+        loop.run_until_complete(self.kernel_manager.shutdown_all(now=True))
+        self.stop()
 
 
 def message(status: int) -> bytes:
