@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -432,6 +433,16 @@ def test_a_page_without_its_rendering_is_an_error_page_never_a_run(address, name
     assert status == 503
     assert "navbook publish" in body
     assert "Three accounts" not in body
+
+
+def test_a_page_that_is_just_being_published_is_waited_for(published, home, tmp_path):
+    folder = tmp_path / "published"
+    shutil.copytree(published, folder)
+    made_from = (folder / "index.ipynb").read_bytes()
+    (folder / "index.ipynb").write_bytes(made_from + b"\n")    # the one before
+    with serving(folder, home) as (address, _):
+        threading.Timer(0.1, (folder / "index.ipynb").write_bytes, [made_from]).start()
+        assert get(address, "/voila/render/index.ipynb")[0] == 200
 
 
 @pytest.mark.parametrize("path", [

@@ -21,6 +21,7 @@ import tornado.httpserver
 import tornado.ioloop
 import tornado.web
 from jupyter_server.base.handlers import JupyterHandler
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from traitlets.config import Config
 from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
@@ -68,16 +69,23 @@ def run(published: Path, bound: socket.socket, *, token: str | None, ready: Call
 def stored_page(published: Path) -> Callable[..., None]:
     """The hook: every page of `published` is answered here, so that Voila never comes to run one."""
     def hook(request: tornado.web.RequestHandler, notebook: object, cwd: str) -> None:
-        name = request.path_args[0].removesuffix(".ipynb")
-        try:
-            html, made_from = ((published / f"{name}{ending}").read_bytes() for ending in (".html", ".ipynb"))
-        except OSError:
-            raise tornado.web.HTTPError(503) from None
-        if not stamp.is_page_of(html, made_from):
+        html = whole(published / request.path_args[0].removesuffix(".ipynb"))
+        if html is None:
             raise tornado.web.HTTPError(503)
         request.write(html)
         raise tornado.web.Finish
     return hook
+
+
+@retry(retry=retry_if_result(lambda html: html is None), wait=wait_fixed(0.02), stop=stop_after_delay(0.3),
+       retry_error_callback=lambda state: None)    # a page that is being published comes in two steps
+def whole(page: Path) -> bytes | None:
+    """The page, where it was made from the notebook beside it."""
+    try:
+        html, made_from = (page.with_name(page.name + ending).read_bytes() for ending in (".html", ".ipynb"))
+    except OSError:
+        return None
+    return html if stamp.is_page_of(html, made_from) else None
 
 
 class Said:
