@@ -439,8 +439,9 @@ def test_a_page_that_is_just_being_published_is_waited_for(published, home, tmp_
     folder = tmp_path / "published"
     shutil.copytree(published, folder)
     made_from = (folder / "index.ipynb").read_bytes()
-    (folder / "index.ipynb").write_bytes(made_from + b"\n")    # the one before
     with serving(folder, home) as (address, _):
+        (folder / "index.ipynb").write_bytes(made_from + b"\n")    # the one before
+        (folder / "index.html").touch()
         threading.Timer(0.1, (folder / "index.ipynb").write_bytes, [made_from]).start()
         assert get(address, "/voila/render/index.ipynb")[0] == 200
 

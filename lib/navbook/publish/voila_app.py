@@ -12,6 +12,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
@@ -39,6 +40,7 @@ SAID = {403: ("Not allowed.", "This server shows published pages only."),
         404: ("No such page.", "Every page that exists is linked from the first one."),
         503: ("Not published whole.", "This page is being written, or an interrupted run left it. It loads again "
                                       "by itself; if it stays like this, run <code>navbook publish</code>.")}
+MOMENT_S = 2.0    # between the steps of publishing a page, at most
 
 
 def run(published: Path, bound: socket.socket, *, token: str | None, ready: Callable[[], object],
@@ -77,8 +79,6 @@ def stored_page(published: Path) -> Callable[..., None]:
     return hook
 
 
-@retry(retry=retry_if_result(lambda html: html is None), wait=wait_fixed(0.02), stop=stop_after_delay(0.3),
-       retry_error_callback=lambda state: None)    # a page that is being published comes in two steps
 def whole(page: Path) -> bytes | None:
     """The page, where it was made from the notebook beside it."""
     try:
@@ -86,6 +86,17 @@ def whole(page: Path) -> bytes | None:
     except OSError:
         return None
     return html if stamp.is_page_of(html, made_from) else None
+
+
+@retry(retry=retry_if_result(bool), wait=wait_fixed(0.02), stop=stop_after_delay(1),
+       retry_error_callback=lambda state: True)
+async def is_coming(page: Path) -> bool:
+    """Whether a page, which is published in two steps, is between them; that is waited for."""
+    try:
+        age = time.time() - page.with_name(f"{page.name}.html").stat().st_mtime
+    except OSError:
+        return False
+    return age < MOMENT_S and whole(page) is None
 
 
 class Said:
@@ -99,9 +110,9 @@ class Said:
 class Page(Said, TornadoVoilaHandler):    # type: ignore[misc]
     """Voila's own handler, for pages of this folder only; live ones are executed aside."""
 
-    def initialize(self, live_pages: live.Live | None, **voila: Any) -> None:
+    def initialize(self, live_pages: live.Live | None, folder: Path, **voila: Any) -> None:
         super().initialize(**voila)
-        self.live_pages = live_pages
+        self.live_pages, self.folder = live_pages, folder
 
     @tornado.web.authenticated
     async def get(self, path: str = "") -> None:
@@ -110,6 +121,7 @@ class Page(Said, TornadoVoilaHandler):    # type: ignore[misc]
             return
         name = path.removesuffix(".ipynb")
         if self.live_pages is None or not self.live_pages.has(name):
+            await is_coming(self.folder / name)
             await super().get(path)
             return
         try:
@@ -169,7 +181,7 @@ class Pages(Voila):    # type: ignore[misc]
         own = None if self.variables is None else live.Live(
             folder, self.kernel_manager, {**self.variables, "IPYTHONDIR": self.connection_dir})
         self.live_pages = own
-        voila = {"live_pages": own, "template_paths": self.template_paths, "config": self.config,
+        voila = {"live_pages": own, "folder": folder, "template_paths": self.template_paths, "config": self.config,
                  "voila_configuration": self.voila_configuration}
         base = re.escape(self.server_url)
         login = [*self.identity_provider.get_handlers(),
