@@ -41,7 +41,7 @@ async def fetch(config: Settings, plan: Plan) -> Span:
     """
     if not asks_exchange(config):
         return _span(config, plan, _last_stored(config, plan))
-    known = _last_snapshot(config)
+    known = tables.latest(config.location, schemas.SNAPSHOTS)
     if known and not _lacks(config, plan, span := _span(config, plan, known)):
         return span
     from navbook.exchange import client
@@ -96,18 +96,11 @@ def _span(config: Settings, plan: Plan, now: datetime) -> Span:
     return Span(plan.market, plan.symbol, first, end)
 
 
-def _last_snapshot(config: Settings) -> datetime | None:
-    newest = tables.scan(config.location, schemas.SNAPSHOTS).select(pl.col("time").max())
-    last = tables.collected(newest, config.location, schemas.SNAPSHOTS).item()
-    return last if isinstance(last, datetime) else None
-
-
 def _last_stored(config: Settings, plan: Plan) -> datetime:
     """The end of the last imported candle of the plan's symbol. Raises `SettingsInvalid` where there is none."""
-    rows = tables.stored(config.location, schemas.CANDLES).filter(
-        pl.col("market") == plan.market, pl.col("symbol") == plan.symbol, pl.col("interval") == "1m")
-    last = tables.collected(rows.select(pl.col("open_time").max()), config.location, schemas.CANDLES).item()
-    if not isinstance(last, datetime):
+    last = tables.latest(config.location, schemas.CANDLES, "open_time", pl.col("market") == plan.market,
+                         pl.col("symbol") == plan.symbol, pl.col("interval") == "1m")
+    if last is None:
         raise SettingsInvalid(f"The store {config.location} has no 1m candles of {plan.symbol} ({plan.market}); import "
                               "some: navbook candles import FOLDER.")
     return last + MINUTE

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -164,18 +165,13 @@ def _ages(config: Settings, about: Site) -> list[Age]:
     def wall(time: datetime | None) -> datetime | None:
         return None if time is None else at - max(newest - time, timedelta())
 
+    latest = partial(tables.latest, config.location)
     spot = pl.col("market") == "spot", pl.col("interval") == "1m"
     return [Age(what="Snapshots", due=due, at=at, late_after=1.25 * apart),
-            Age(what="Prices", due=due, at=wall(_last(config, schemas.PRICES)), late_after=1.25 * apart),
-            Age(what="Deposits, withdrawals", due=due, at=wall(_last(config, schemas.SNAPSHOTS, "flows_until")),
+            Age(what="Prices", due=due, at=wall(latest(schemas.PRICES)), late_after=1.25 * apart),
+            Age(what="Deposits, withdrawals", due=due, at=wall(latest(schemas.SNAPSHOTS, "flows_until")),
                 late_after=1.25 * apart),
-            Age(what="Minute candles", due="weekly", at=wall(_last(config, schemas.CANDLES, "open_time", *spot)),
+            Age(what="Minute candles", due="weekly", at=wall(latest(schemas.CANDLES, "open_time", *spot)),
                 late_after=8 * DAY),
             *([Age(what="Funding rates", due="on use", at=wall(rates), late_after=30 * DAY)]
-              if (rates := _last(config, schemas.FUNDING_RATES)) else [])]
-
-
-def _last(config: Settings, schema: schemas.FrameSchema, column: str = "time", *where: pl.Expr) -> datetime | None:
-    newest = tables.stored(config.location, schema).filter(*where).select(pl.col(column).max())
-    found = tables.collected(newest, config.location, schema).item()
-    return found if isinstance(found, datetime) else None
+              if (rates := latest(schemas.FUNDING_RATES)) else [])]

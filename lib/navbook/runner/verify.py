@@ -54,7 +54,7 @@ def verify_tables(config: Settings, told: Callable[[str], None], *, fix: bool = 
 def _expected(config: Settings) -> dict[str, pl.DataFrame]:
     """The derived tables as the facts have them now, up to the last snapshot that is in the stored ones."""
     try:
-        last = tables.read(config.location, schemas.NAV_HISTORY)["time"].max()
+        last = tables.latest(config.location, schemas.NAV_HISTORY)
     except StoreMismatch:
         last = None
     facts = rebuild.read_facts(config, as_of=str(last) if last else "now")

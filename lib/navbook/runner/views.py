@@ -202,8 +202,7 @@ def collected(runs: pl.DataFrame, account: str) -> datetime | None:
 
 def _newest(config: Settings, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The newest snapshot of an account that has been valued, and its holdings then."""
-    times = tables.scan(config.location, schemas.NAV_HISTORY).filter(pl.col("account") == account).select("time")
-    last = tables.collected(times.max(), config.location, schemas.NAV_HISTORY).item()
+    last = tables.latest(config.location, schemas.NAV_HISTORY, "time", pl.col("account") == account)
     at = pl.col("time") == pl.lit(last, schemas.TIME)
     return (tables.read(config.location, schemas.SNAPSHOTS, at, account=account),
             tables.read(config.location, schemas.HOLDINGS, at, account=account))

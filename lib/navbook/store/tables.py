@@ -110,6 +110,13 @@ def read(location: str, schema: FrameSchema, *where: pl.Expr, account: str = "al
     return found.filter(pl.col("time") <= moment(until)) if until != "now" and "time" in schema.columns else found
 
 
+def latest(location: str, schema: FrameSchema, column: str = "time", *where: pl.Expr) -> datetime | None:
+    """The latest moment in `column`; None where no row is stored. Nothing else is held in memory."""
+    moments = stored(location, schema, version=pinned_versions().get(schema.name)).filter(*where).select(column)
+    found = collected(moments.max(), location, schema).item()
+    return found if isinstance(found, datetime) else None
+
+
 def newest_times(location: str, schema: FrameSchema) -> pl.DataFrame:
     """[account, time] of each account's newest row, by account; no other row is held in memory."""
     newest = stored(location, schema, version=pinned_versions().get(schema.name)).group_by("account").agg(
