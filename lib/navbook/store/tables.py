@@ -34,6 +34,7 @@ ABSENT = -1    # the version of a table that was not there yet
 UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f]|%[0-9A-Fa-f]{2}")    # in a path: patterns, or what delta-rs misreads
 
 AT_ONCE = 8    # tables that are looked at
+FACTS_ARE = {"delta.checkpointInterval": "10"}    # opening reads all commits since the last: up to 100 by default
 Found = TypeVar("Found")
 
 
@@ -216,7 +217,10 @@ def uri(location: str, schema: FrameSchema) -> str:
 
 def _append(location: str, schema: FrameSchema, table: DeltaTable | None, frame: pl.DataFrame) -> None:
     try:
-        write_deltalake(table or uri(location, schema), frame, mode="append", schema_mode="merge")
+        if table is None:
+            write_deltalake(uri(location, schema), frame, mode="append", configuration=FACTS_ARE)
+        else:
+            write_deltalake(table, frame, mode="append", schema_mode="merge")
     except (DeltaError, OSError) as problem:
         raise StoreUnusable(uri(location, schema), places.reason(problem)) from problem
 
