@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -198,12 +199,13 @@ class Pages(Voila):    # type: ignore[misc]
         self.ioloop.add_callback(self.ready)
         if self.live_pages is not None:
             self.ioloop.add_callback(self.live_pages.warm)
+        loop = asyncio.get_event_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):    # KeyboardInterrupt may come where it is ignored
+            loop.add_signal_handler(name, self.ioloop.stop)
         try:
             self.ioloop.start()
-        except KeyboardInterrupt:
-            pass
         finally:
-            self.leave(asyncio.get_event_loop())
+            self.leave(loop)
 
     def leave(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what is under way, then the kernels, which only read: without waiting for any, or a word from it."""
