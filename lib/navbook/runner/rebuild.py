@@ -22,7 +22,7 @@ from navbook.store import looks, tables
 from navbook.store.rewrite import Rewrite
 from navbook.types import OWN_BENCHMARK
 
-ROWS_AT_ONCE = 500_000    # balances in a batch: what bounds the memory of a rebuild, however long the history
+ROWS_AT_ONCE = 800_000    # balances in a batch: what bounds the memory of a rebuild, however long the history
 SHARED = ("prices", "candles")
 TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
 ONLY = {"candles": (cash_flows.TELLS_PRICE,)}    # of a table, where not all of it is wanted
