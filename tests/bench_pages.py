@@ -81,10 +81,12 @@ def memory(process: subprocess.Popen[str]) -> None:
 
 
 def warm(browser: Browser, address: str) -> None:
-    """The browser's own start belongs to nobody's page."""
-    for _ in range(LOADS):
+    """What starts belongs to nobody's page: the browser, and the kernels of the server's live pages."""
+    for name in (*["index"] * LOADS, "log", "trading"):
         context = browser.new_context()
-        context.new_page().goto(f"{address}voila/render/index.ipynb")
+        page = context.new_page()
+        page.goto(f"{address}voila/render/{name}.ipynb")
+        page.wait_for_function("!document.documentElement.classList.contains('old')")
         context.close()
 
 
