@@ -77,9 +77,9 @@ class Floor:
 
     def trouble(self, share: float) -> None:
         """From now on so much of the requests meet a fault, each kind as often as the others."""
-        for left in range(len(FAULTS), 0, -1):    # one that met none of those before
-            kind = share / len(FAULTS)
-            self.fault("/fapi/*", **FAULTS[-left], probability=f"{kind / (1 - kind * (len(FAULTS) - left)):.8f}")
+        each = share / len(FAULTS)
+        for before, fault in enumerate(FAULTS):    # of the requests that met none of those before
+            self.fault("/fapi/*", **fault, probability=f"{each / (1 - each * before):.8f}")
 
     def heal(self) -> None:
         self.sandbox.control("faults", method="DELETE")
