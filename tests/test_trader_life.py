@@ -263,6 +263,21 @@ def test_another_navbook_is_not_traded_beside_unless_it_is_taken_over(floor, tmp
     floor.folder = first
 
 
+def test_panic_names_what_a_lost_journal_left_and_closes_it_when_asked(floor, tmp_path):
+    floor.check()
+    first = floor.folder
+    floor.folder = tmp_path / "elsewhere"
+    floor.folder.mkdir()
+    commands.panic(floor.config, None, floor.said.append)
+    assert floor.told("BTCUSDT LONG has orders of another navbook")
+    assert len(floor.waiting()) == 2
+    commands.panic(floor.config, None, floor.said.append, take_over=True)
+    assert not any(floor.legs().values())
+    assert not floor.desk.waiting
+    assert [trade.reason for trade in floor.trades()] == ["MANUAL"]
+    floor.folder = first
+
+
 def test_panic_closes_all_of_ours_and_nothing_else(floor):
     """Entries may be forbidden meanwhile; a position of somebody else stays."""
     floor.position("short", side="SHORT")

@@ -117,8 +117,8 @@ def replay(since: Annotated[str, typer.Option("--from", help="The first check, U
 
 
 @app.command()
-def panic(account: Account = None, config: Config = None) -> None:
+def panic(account: Account = None, take_over: TakeOver = False, config: Config = None) -> None:
     """Close every position of ours and cancel every order of ours, now; nothing reopens."""
     from navbook import settings
     from navbook.trader import commands
-    commands.panic(settings.load(config), account, typer.echo)
+    commands.panic(settings.load(config), account, typer.echo, take_over=take_over)

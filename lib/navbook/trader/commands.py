@@ -157,16 +157,16 @@ def _free(config: Settings, account: str, seconds: float) -> bool:
     return True
 
 
-def panic(config: Settings, account: str | None, told: Told) -> None:
+def panic(config: Settings, account: str | None, told: Told, *, take_over: bool = False) -> None:
     """Close all our positions, cancel all our orders, reopen nothing. Raises `TradeRefused` for what is left."""
     chosen = _ready(config, account)
     with closing(Journal(place(config, chosen))) as journal:
         journal.write("stop", "panic")
     _free(config, chosen, panicking.WAIT_S)    # a trader that hangs is not waited for
-    left = asyncio.run(panicking.everything(config, chosen, told))
+    left = asyncio.run(panicking.everything(config, chosen, told, take_over=take_over))
     if left:
         raise TradeRefused(f"Not all is closed: {'; '.join(left)}. Run navbook trade panic again, or close it on "
                            "Binance.")
-    told(f"Nothing of navbook's is open with {chosen}, and nothing reopens until navbook trade open.")
+    told(f"Nothing of this navbook's is open with {chosen}, and nothing reopens until navbook trade open.")
 
 

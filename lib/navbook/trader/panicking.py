@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from navbook import vault
+from navbook.compute import decisions
 from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError
 from navbook.exchange import client, orders, orders_read
@@ -21,11 +22,11 @@ WAIT_S = 5.0    # for a running trader to finish its step
 ROUNDS = 3
 
 
-async def everything(config: Settings, account: str, told: Told) -> list[str]:
+async def everything(config: Settings, account: str, told: Told, *, take_over: bool = False) -> list[str]:
     """What could not be closed or cancelled, in words; nothing when all is.
 
     Needs neither the account's lock nor that entries are allowed. A position is closed first, and keeps its stop
-    until then.
+    until then. take_over: after ours, what another navbook left on the legs of navbook.toml.
     """
     keys = vault.keys(config, account)
     async with client.connect(config.environment, config.sandbox_url, keys, Purpose.TRADE) as exchange:
@@ -34,7 +35,9 @@ async def everything(config: Settings, account: str, told: Told) -> list[str]:
             exchange.stumbled = lambda said: desk.say("", "stumbled", said)
             await orders.allow(exchange)
             desk.now = await orders_read.clock(exchange)
-            left = await _closed(desk, of_account(config, account))
+            plans = of_account(config, account)
+            left = await _closed(desk, plans)
+            left += await _others(desk, plans, take_over=take_over)
             keeping.store(config, account, journal)
             return left
 
@@ -89,3 +92,19 @@ async def _cancelled(desk: Desk) -> list[str]:
         except ExchangeError as problem:
             left.append(f"order {order.client_id}: {problem}")
     return left
+
+
+async def _others(desk: Desk, plans: list[Plan], *, take_over: bool) -> list[str]:
+    """What another navbook has waiting: closed with `take_over`, else named. Its journal may be lost."""
+    try:
+        if take_over:
+            await adopting.other_traders(desk, plans, take_over=True)
+        theirs = {(order.symbol, order.position_side): instance
+                  for order in await orders_read.open_conditional(desk.exchange)
+                  if (instance := decisions.instance_of(order.client_id)) and not desk.is_ours(order.client_id)}
+    except ExchangeError as problem:
+        return [f"what another navbook left could not be seen: {problem}"]
+    for (symbol, side), instance in sorted(theirs.items()):
+        desk.say("", "left alone", f"{symbol} {side} has orders of another navbook ({instance}), left as they are. If "
+                 "that one is gone for good: navbook trade panic --take-over, with the leg in navbook.toml.", "warning")
+    return await _closed(desk, plans) if take_over else []
