@@ -14,6 +14,7 @@ from locals import traded
 from navbook import settings
 from navbook.errors import OrdersForbidden
 from navbook.exchange import fetch, orders, orders_read
+from navbook.publish import words
 from navbook.publish.trading import LegState
 from navbook.runner import trading_view
 from navbook.settings import Settings
@@ -141,9 +142,11 @@ def test_b5_a_wrong_key_is_told_with_its_reason_and_prices_stay(config, monkeypa
 
 @pytest.mark.usefixtures("no_backoff")
 def test_b5_b43_b48_an_exchange_that_cannot_be_asked_is_told(config, played):
+    """The wallet that the trader saw last is shown as that, with its day: nobody knows what day it is now."""
     played.fault("/fapi/v1/time", status=451, count=9)
     found = look(config)
-    assert (found.now, found.metrics) == (None, None)
+    assert (found.now, found.metrics.noted_at) == (None, found.checked_at)
+    assert f"as the trader saw it, {words.moment(found.checked_at)}" in text(config)
     assert "does not serve this network or region" in found.troubles[0]
     assert "Floating unknown." in text(config) or "Nothing is open." in text(config)
 

@@ -253,9 +253,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def in_bucket(self) -> bool:
+        """Whether the store is of object storage, not of this disk."""
+        return "://" in self.store
+
+    @property
     def location(self) -> str:
         """The store's place for this environment: a folder, or s3://bucket/prefix."""
-        root = self.store if "://" in self.store else str(self._folder(self.store))
+        root = self.store if self.in_bucket else str(self._folder(self.store))
         return f"{root.rstrip('/')}/{self.environment}"
 
     @property
@@ -265,13 +270,13 @@ class Settings(BaseSettings):
     @property
     def logs_folder(self) -> Path:
         """With the store's environment; of a store in a bucket, with the runs."""
-        return self.runs_folder / "logs" / self.environment if "://" in self.store else Path(self.location) / "logs"
+        return self.runs_folder / "logs" / self.environment if self.in_bucket else Path(self.location) / "logs"
 
     @property
     def backups_folder(self) -> Path:
         if self.backups:
             return self._folder(self.backups)
-        return (self.runs_folder if "://" in self.store else Path(self.location).parent) / "backups"
+        return (self.runs_folder if self.in_bucket else Path(self.location).parent) / "backups"
 
     @property
     def vault_file(self) -> Path:
@@ -547,7 +552,7 @@ def without_secrets(variables: Mapping[str, str], keep_accounts: Iterable[str] =
 
 def bucket_variables(config: Settings, variables: Mapping[str, str]) -> dict[str, str]:
     """The secret variables that a process needs to read and write the store: none where that is a folder."""
-    needed = BUCKET_KEYS if "://" in config.store else ()
+    needed = BUCKET_KEYS if config.in_bucket else ()
     return {name: variables[name] for name in needed if name in variables}
 
 

@@ -69,7 +69,7 @@ def key_figures(look: Look) -> Html:
     unknown, why = Html('<span class="muted">{}</span>').format(words.UNKNOWN), look.without_metrics
     figures: list[tuple[str, str | Html, str | Html]] = [
         ("Equity, futures", words.dollars(metrics.equity, 2) if metrics else unknown,
-         _seen(metrics) if metrics else why),
+         _seen(metrics, look.now) if metrics else why),
         ("Available", words.dollars(metrics.available, 2) if metrics else unknown, "free to open" if metrics else why),
         ("Floating", unknown if floating is None else gained(floating), words.count(len(opened), "position").lower()),
         ("Margin used", words.dollars(metrics.margin, 2) if metrics else unknown,
@@ -137,8 +137,12 @@ def _next(leg: Leg, now: datetime | None) -> Html:
     return Html(" {} {}.").format(leg.name, when)
 
 
-def _seen(metrics: Metrics) -> str:
-    return f"as the trader saw it, {metrics.noted_at:%H:%M:%S}" if metrics.noted_at else "wallet + floating"
+def _seen(metrics: Metrics, now: datetime | None) -> str:
+    if metrics.noted_at is None:
+        return "wallet + floating"
+    today = now is not None and metrics.noted_at.date() == now.date()
+    when = f"{metrics.noted_at:%H:%M:%S}" if today else words.moment(metrics.noted_at, now)
+    return f"as the trader saw it, {when}"
 
 
 def _share_of(metrics: Metrics) -> str:

@@ -42,7 +42,6 @@ EVERY = timedelta(seconds=5)
 PAST, CANDLE = timedelta(hours=36), "15m"
 PARTS = {STOP: ExitOrder.STOP, PROFIT: ExitOrder.PROFIT}
 WAITS = ("NEW", "TRIGGERING")    # of a conditional order that still protects
-NO_KEY = "this page has no key"
 ORDER = {"name": pl.String(), "kind": pl.String(), "trigger": pl.Float64(), "mark": pl.Float64()}
 TABLES = ("orders", "fills", "positions")
 
@@ -108,7 +107,7 @@ def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
             waiting += [(plan.name, PARTS[row.part].value, float(row.trigger or 0), (told.marks or {}).get(plan.symbol))
                         for row in exits]
         checked = journal.read("checked")
-        if told.metrics is None and told.without_metrics == NO_KEY:
+        if told.metrics is None:
             common["metrics"] = _noted(journal)
         return Look(legs=legs, orders=pl.DataFrame(waiting, schema=ORDER, orient="row"),
                     closed=keeping.history(journal), instance=journal.instance, trouble=journal.read("trouble") or "",
@@ -143,7 +142,7 @@ async def _told(exchange: Exchange, symbols: set[str], *, has_key: bool) -> Told
     marks = {symbol: float(await orders_read.price(exchange, symbol)) for symbol in ordered}
     prices = {symbol: await _past(exchange, symbol, now) for symbol in ordered}
     if not has_key:
-        return Told(now, marks, prices, None, None, NO_KEY)
+        return Told(now, marks, prices, None, None, "this page has no key")
     wrong = [finding.told for finding in await check.key(exchange, trades=True) if finding.level == "error"]
     if wrong:
         return Told(now, marks, prices, None, None, "the key cannot be used", tuple(wrong))

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY, what TEXT NOT NULL,
 
 def place(config: Settings, account: str) -> Path:
     """Where the journal of `account` is: with the store, or with the runs where the store is no folder."""
-    root = config.runs_folder / str(config.environment) if "://" in config.location else Path(config.location)
+    root = config.runs_folder / str(config.environment) if config.in_bucket else Path(config.location)
     return root / "trader" / f"{account}.sqlite"
 
 
