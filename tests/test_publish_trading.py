@@ -39,7 +39,7 @@ def closed(*pnls: float, name: str = "btc_long") -> pl.DataFrame:
 def look(*legs: Leg, trades: pl.DataFrame | None = None, **changed) -> Look:
     orders = pl.DataFrame(schema={"name": pl.String(), "kind": pl.String(), "trigger": pl.Float64(), "mark": pl.Float64()})
     known = {"environment": "testnet", "account": "main", "accounts": ["main"], "host": "demo-fapi.binance.com", "now": NOW,
-             "orders": orders, "closed": closed() if trades is None else trades, "trader": True,
+             "orders": orders, "orders_at": NOW, "closed": closed() if trades is None else trades, "trader": True,
              "metrics": Metrics(equity=1000, available=900, floating=-42.25, margin=100)}
     return Look(legs=legs, **(known | changed))
 

@@ -205,7 +205,7 @@ class AnswerUnreadable(ExchangeError):
     """An answer of the exchange has a form that no parser knows."""
 
     def __init__(self, endpoint: str, problem: str) -> None:
-        super().__init__(f"{endpoint} gave an answer that cannot be read: {problem}. The answer is kept in raw.")
+        super().__init__(f"{endpoint} gave an answer that cannot be read: {problem}.")
         self.endpoint = endpoint
 
 

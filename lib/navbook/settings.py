@@ -54,6 +54,7 @@ SECRET = re.compile(r".*_API_(KEY|SECRET)(_FILE)?|.*SESSION_SECRET(_FILE)?|NAVBO
                     re.IGNORECASE)    # variables that no log gets, and no kernel that does not need them
 SHORTEST_TOKEN = 16
 SET_BY_LOAD = frozenset({"base", "file"})
+MASKED = str(SecretStr("any"))    # what stands for a secret in the record of a run
 STABLECOINS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "USD1", "DAI", "BUSD", "BFUSD", "RWUSD", "BNFCR")
 
 
@@ -64,10 +65,20 @@ def _account_name(name: str) -> str:
 
 
 def _web_address(address: str) -> str:
+    """An address without a path: orders go below it, and whether it is a sandbox was asked at its root."""
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or re.search(r"[\s{}]", address):
+    if not _can_be_asked(address) or parts.query or parts.path.strip("/") or (parts.hostname or "").endswith("."):
         raise ValueError(f"must be an address such as http://127.0.0.1:8600, not {address!r}")
     return address
+
+
+def _can_be_asked(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+                and not re.search(r"[\s{}]|[^\x20-\x7e]", address))
+    except ValueError:    # a port that is no number
+        return False
 
 
 AccountName = Annotated[str, AfterValidator(_account_name)]
@@ -119,6 +130,13 @@ class Group(Section):
 
     accounts: list[str] = Field(min_length=1)
     benchmark: Benchmark | None = None     # none: the common one
+
+    @field_validator("accounts")
+    @classmethod
+    def _each_once(cls, accounts: list[str]) -> list[str]:
+        if twice := sorted({name for name in accounts if accounts.count(name) > 1}):
+            raise ValueError(f"names {', '.join(twice)} twice")
+        return accounts
 
 
 class Fees(Section):
@@ -218,6 +236,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a folder or s3://bucket/prefix; a bucket's key is in {BUCKET_KEYS[0]} and "
                              f"{BUCKET_KEYS[1]} of the environment")
         return store
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _heartbeat(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and url.get_secret_value() != MASKED and not _can_be_asked(url.get_secret_value()):
+            raise ValueError("must be an address such as https://hc.example/ping/1234")
+        return url
 
     @field_validator("runs", "vault", "backups")
     @classmethod

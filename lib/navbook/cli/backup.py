@@ -35,9 +35,12 @@ def list_(config: Config = None) -> None:
     from navbook import settings
     from navbook.runner import backups
     loaded = settings.load(config)
-    for place, made in backups.listed(loaded):
+    found = backups.listed(loaded)
+    for place, made in found:
         typer.echo(f"{made.time:%Y-%m-%d %H:%M:%S} UTC  {len(made.digests):>3} tables  {made.code:<16}  {place.name}")
-    if not backups.listed(loaded):
+    for problem in backups.damaged(loaded):
+        typer.echo(problem)
+    if not found:
         typer.echo(f"No backup in {loaded.backups_folder} yet; navbook backup makes one.")
 
 

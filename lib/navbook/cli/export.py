@@ -21,7 +21,7 @@ def year(context: typer.Context,
          account: Account = "all",
          to: Annotated[Path | None, typer.Option(help="A folder; default: exports, among the runs.")] = None,
          force: Force = False, config: Config = None) -> None:
-    """Write a year's flows, income, trades, snapshots, fees, rewards and converts, and a statement."""
+    """Write a year's flows, income, trades, snapshots, fees, their payments, rewards and converts, and a statement."""
     if context.invoked_subcommand:
         return
     if number is None:

@@ -14,7 +14,8 @@ OfJob = Annotated[str | None, typer.Option("--job", help="Only this job's.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print it, write nothing.")]
 
 
-def run(job: Annotated[str, typer.Argument(help="collect, benchmark, backtest, publish or a job of navbook.toml.")],
+def run(job: Annotated[str, typer.Argument(
+            help="collect, benchmark, backtest, parity, publish or a job of navbook.toml.")],
         parameters: Annotated[list[str] | None, typer.Option(
             "-p", metavar="NAME=VALUE", help="A parameter of the notebook; may be repeated.")] = None,
         config: Config = None) -> None:

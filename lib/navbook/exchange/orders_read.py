@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
+
+import polars as pl
 
 from navbook.errors import AnswerUnreadable, RequestRejected
 from navbook.exchange import fetch, parse
 from navbook.exchange.client import Exchange
 from navbook.exchange.orders import KINDS, UNKNOWN_ORDER
+from navbook.exchange.rows import Parsed
 from navbook.exchange.values import amount, flag, identity, integer, text
 from navbook.types import Environment, ExitOrder, MarginType
 
@@ -24,6 +27,7 @@ EXITS = {name: kind for kind, name in KINDS.items()}
 LIVE = frozenset({"NEW", "TRIGGERING"})              # a conditional order that still protects
 UNDER_WAY = frozenset({"NEW", "PARTIALLY_FILLED"})    # a plain order that may still fill
 FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")    # how the exchange names what it closes itself
+FUNDING = "FUNDING"    # stands in each kind of it
 FUNDING_KINDS = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
 Row = TypeVar("Row")
 
@@ -218,21 +222,30 @@ async def symbol_settings(exchange: Exchange) -> dict[str, tuple[MarginType, int
 
 async def fills(exchange: Exchange, account: str, symbol: str, since: datetime, until: datetime) -> Any:
     """[5 a week] FILLS of `symbol` in [since, until]. Raises `AnswerUnreadable` when a row of them is none."""
-    parts = [parse.archives.fills(answer.payload, account, until)
+    parts = [_whole("GET /fapi/v1/userTrades", parse.archives.fills(answer.payload, account, until))
              for answer in await fetch.archives.futures_fills(exchange, symbol, since, until)]
-    for part in parts:
-        if part.unread:
-            raise AnswerUnreadable("GET /fapi/v1/userTrades", part.unread[0].reason)
-    return [row for part in parts for row in part.frame.iter_rows(named=True)]
+    return [row for part in parts for row in part.iter_rows(named=True)]
+
+
+def _whole(endpoint: str, rows: Parsed) -> pl.DataFrame:
+    """What a trade comes to leaves no row out. Raises `AnswerUnreadable`."""
+    if rows.unread:
+        raise AnswerUnreadable(endpoint, rows.unread[0].reason)
+    return rows.frame
 
 
 async def funding(exchange: Exchange, account: str, symbol: str, since: datetime,
                   until: datetime) -> list[tuple[datetime, Decimal]]:
-    """[30 a month] What `symbol` paid (below zero) or received in (since, until], settlement by settlement."""
+    """[30 a month] What `symbol` paid (below zero) or received in (since, until], settlement by settlement.
+
+    Raises `AnswerUnreadable` when a row that may be one of them cannot be read.
+    """
     paid = []
     for answer in await fetch.archives.futures_income(exchange, since, until):
-        rows = parse.archives.income(answer.payload, account, until).frame
-        paid += [(row["time"], row["amount"]) for row in rows.iter_rows(named=True)
+        rows = parse.archives.income(answer.payload, account, until)
+        unread = tuple(row for row in rows.unread if FUNDING in row.body)
+        paid += [(row["time"], row["amount"])
+                 for row in _whole("GET /fapi/v1/income", replace(rows, unread=unread)).iter_rows(named=True)
                  if row["kind"] in FUNDING_KINDS and row["symbol"] == symbol and since < row["time"] <= until]
     return paid
 

@@ -14,7 +14,7 @@ from navbook.publish.site import Site
 
 RUNS_LISTED = 14
 QUARANTINED_LISTED = 8
-OK, FAILED, RUNNING = "ok", "failed", "running"    # of a run; a killed one is shown like a failed one
+OK, FAILED = "ok", "failed"    # of a run; a killed one is shown like a failed one
 SIGNS = {"ok": ("\N{CHECK MARK}", "positive"), "warn": ("!", "warning"), "fail": ("\N{MULTIPLICATION X}", "negative")}
 
 
@@ -39,15 +39,15 @@ class Age:
 
 def verdict(runs: pl.DataFrame, slots: pl.DataFrame, wants: Sequence[Want], tiles: Mapping[str, Want],
             next_run: datetime | None) -> Html:
-    """Is collecting on time, and what wants somebody, worst first. Below it the states of what a run needs (A55)."""
+    """Is collecting on time, and what wants somebody, worst first. Below it the states of what a run needs."""
     collects = runs.filter(pl.col("job") == "collect").sort("started_at")
     last = collects.row(-1, named=True) if collects.height else None
     if last is None:
         sentence = Html("<b>Nothing was collected yet.</b> <code>navbook collect</code> takes the first snapshot.")
     else:
         sentence = Html("<b{}>{}</b> {}").format(
-            Html(' class="negative"') if last["status"] not in (OK, RUNNING) else "", "Collecting works." if (
-                last["status"] in (OK, RUNNING)) else "The last collection failed.", _wanted(wants))
+            "" if last["status"] == OK else Html(' class="negative"'),
+            "Collecting works." if last["status"] == OK else "The last collection failed.", _wanted(wants))
     newest = runs["started_at"].max()
     last_run = words.moment(newest) if isinstance(newest, datetime) else "none"
     following = words.moment(next_run) if next_run else "by hand or cron: no schedule is set"
@@ -112,7 +112,7 @@ def ages(found: Sequence[Age]) -> Html:
 
 def quarantine(rows: pl.DataFrame) -> Html:
     """The rows that no parser could read; words from outside."""
-    waiting = rows.filter(pl.col("reason").is_not_null()).sort("time", descending=True)
+    waiting = rows.sort("time", descending=True)
     if waiting.is_empty():
         return tables.section("Quarantine", "Empty: every row of the exchange's answers could be read.", Html(""))
     shown = [("", (words.date(row["time"]), row["account"], str(row["endpoint"]).rsplit("/", 1)[-1], row["reason"]))
@@ -151,8 +151,6 @@ def _result(row: Mapping[str, object]) -> Html:
     status = str(row["status"])
     if status == OK:
         return Html('<span class="positive">\N{CHECK MARK} done</span>')
-    if status == RUNNING:
-        return Html('<span class="muted">running</span>')
     return Html('<span class="negative" title="{}">\N{MULTIPLICATION X} {}</span>').format(row["reason"] or "", status)
 
 

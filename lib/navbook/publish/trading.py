@@ -16,6 +16,7 @@ import polars as pl
 from navbook.publish import words
 from navbook.types import ExitOrder, Side
 
+FRESH = timedelta(minutes=2)    # a trader looks once a minute
 NO_PRICES = pl.DataFrame(schema={"time": pl.Datetime("us", "UTC"), "close": pl.Float64()})
 
 
@@ -113,11 +114,17 @@ class Look:
     trader: bool | None = None
     instance: str = ""
     checked_at: datetime | None = None
+    orders_at: datetime | None = None         # when it was seen which orders wait: `now` where the page could ask
     trouble: str = ""                         # of the trader's last check
     versions: Mapping[str, int] = field(default_factory=dict)
 
     def in_state(self, state: LegState) -> list[Leg]:
         return [leg for leg in self.legs if leg.state is state]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether what is said of orders was seen just now, or in a check of the last two minutes."""
+        return self.now is not None and self.orders_at is not None and self.now - self.orders_at <= FRESH
 
 
 KINDS = {ExitOrder.STOP: "Stop", ExitOrder.PROFIT: "Take profit"}
@@ -145,10 +152,11 @@ def money(value: float) -> str:
 
 
 def won(closed: pl.DataFrame) -> str:
-    """"116 won, 174 lost (40.0 %)"; what made nothing is neither."""
+    """"116 won, 174 lost (40.0 %)"; what made nothing is neither, and what is not known is said."""
     won, lost = closed.filter(pl.col("pnl") > 0).height, closed.filter(pl.col("pnl") < 0).height
     share = f" ({words.percent(won / (won + lost), signed=False)})" if won + lost else ""
-    return f"{won} won, {lost} lost{share}"
+    unknown = closed["pnl"].null_count()
+    return f"{won} won, {lost} lost{share}{f', {unknown} unknown' if unknown else ''}"
 
 
 def total(values: Sequence[float | None]) -> float | None:

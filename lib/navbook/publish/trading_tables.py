@@ -29,7 +29,8 @@ def orders(look: Look) -> Html:
         return tables.section("Orders at the exchange", "None of ours waits there.", Html(""))
     rows = [("", (row["name"], trading.KINDS.get(row["kind"], row["kind"]), trading.price(row["trigger"]),
                   _away(row["trigger"], row["mark"]))) for row in look.orders.iter_rows(named=True)]
-    return tables.section("Orders at the exchange", "All ours. Each closes its position; none can open one.",
+    seen = "" if look.is_fresh else f" As the trader saw them, {words.moment(look.orders_at, look.now)}."
+    return tables.section("Orders at the exchange", f"All ours. Each closes its position; none can open one.{seen}",
                           tables.table([("Position", ""), ("Order", ""), ("Trigger", "num"), ("Away", "num")], rows))
 
 

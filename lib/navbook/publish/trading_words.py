@@ -50,8 +50,10 @@ def verdict(look: Look) -> Html:
         first = Html("<b>Nothing is open.</b>")
     else:
         both = {1: "protected", 2: "both protected"}.get(len(opened), "all protected")
-        first = Html("<b>{} open, {}.</b>{}").format(
-            words.count(len(opened), "position"), both, _floating(opened))
+        seen = "" if look.is_fresh else " when the trader looked last" + (
+            f", {words.moment(look.orders_at, look.now)}" if look.orders_at else "")
+        first = Html("<b>{} open, {}{}.</b>{}").format(
+            words.count(len(opened), "position"), both, seen, _floating(opened))
     return _verdict(Html("{}{}").format(first, join(_next(leg, look.now) for leg in look.in_state(LegState.WAITING))),
                     below)
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,10 +73,23 @@ def create(config: Settings, why: str = "") -> Path:
 
 
 def listed(config: Settings) -> list[tuple[Path, Backup]]:
-    """The backups of this environment, oldest first."""
-    found = ((folder, read(folder)) for folder in config.backups_folder.glob(f"{config.environment}_*")
-             if not folder.is_symlink() and (folder / MANIFEST).exists())
+    """The backups of this environment that can be read, oldest first."""
+    found = [(folder, made) for folder, made in _there(config) if isinstance(made, Backup)]
     return sorted(found, key=lambda each: each[1].time)
+
+
+def damaged(config: Settings) -> list[str]:
+    """What is wrong with the others. Nothing deletes them."""
+    return [str(problem) for _, problem in _there(config) if isinstance(problem, BackupDamaged)]
+
+
+def _there(config: Settings) -> Iterator[tuple[Path, Backup | BackupDamaged]]:
+    for folder in sorted(config.backups_folder.glob(f"{config.environment}_*")):
+        if not folder.is_symlink() and (folder / MANIFEST).exists():
+            try:
+                yield folder, read(folder)
+            except BackupDamaged as problem:
+                yield folder, problem
 
 
 def find(config: Settings, name: str) -> Path:

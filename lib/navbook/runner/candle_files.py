@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -137,7 +138,16 @@ def _candles(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
         "its open or close outside of low to high": pl.all_horizontal(
             low <= pl.col("open"), pl.col("open") <= high, low <= pl.col("close"), pl.col("close") <= high),
         "a volume that is none": pl.col("volume") >= 0})
+    if not source.interval:
+        _refuse_other_intervals(source, frame["open_time"])
     return _once(source, frame, "open_time")
+
+
+def _refuse_other_intervals(source: Source, times: pl.Series) -> None:
+    """A name without an interval is taken for minutes, and only for them: a day's close is no minute's."""
+    if not (times.unique().sort().diff() == timedelta(minutes=1)).any():
+        raise CandlesInvalid(f"{source.path} does not name its interval, and no two candles in it are a minute apart: "
+                             f"put it into the name, as in {source.symbol}-1h.csv")
 
 
 def _funding(source: Source, rows: pl.DataFrame) -> pl.DataFrame:

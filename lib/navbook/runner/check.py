@@ -14,7 +14,7 @@ import polars as pl
 from navbook import schemas
 from navbook.errors import NavbookError, one_line
 from navbook.publish import series, words
-from navbook.runner import machine
+from navbook.runner import known, machine
 from navbook.runner.finding import Finding, State
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
@@ -127,7 +127,7 @@ def flows(config: Settings, now: datetime) -> Finding:
 
 def quarantine(config: Settings, now: datetime) -> Finding:
     """Every row of the exchange's answers could be read."""
-    rows = tables.read(config.location, schemas.QUARANTINE).sort("time", descending=True)
+    rows = known.unread(tables.read(config.location, schemas.QUARANTINE)).sort("time", descending=True)
     if rows.is_empty():
         return Finding(State.OK, "Every row of the exchange's answers could be read.")
     return Finding(State.WARN, f"{words.count(rows.height, 'row')} of answers could not be read and in no figure.",

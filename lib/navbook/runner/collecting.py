@@ -146,7 +146,8 @@ class Collector:
         rows = []
         for reading in readings:
             old = known.get(reading.account)
-            row = {"account": reading.account, "id": old["id"] if old else len(known) + 1,
+            following = max((row["id"] for row in known.values()), default=0) + 1    # one may be gone from between
+            row = {"account": reading.account, "id": old["id"] if old else following,
                    "uid": reading.uid if reading.uid is not None else old and old["uid"],
                    "master": self.config.accounts[reading.account].master,
                    "created_at": old["created_at"] if old else reading.time, "seen_at": reading.time}

@@ -175,10 +175,7 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
         return f"snapshot of {newest['time'].sort()[-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
     if notebook != "benchmark":
         return "done."
-    import polars as pl
-    history = tables.scan(config.location, schemas.NAV_HISTORY).drop_nulls("nav")
-    last = history.group_by("account", "account_id").agg(pl.col("nav", "benchmark_value").get(pl.col("time").arg_max()))
-    newest = tables.collected(last.sort("account_id"), config.location, schemas.NAV_HISTORY)
+    newest = tables.newest(config.location, schemas.NAV_HISTORY, known=("nav",)).sort("account_id")
     lines = [f"{row['account']} ${row['nav']:,.2f} against ${row['benchmark_value']:,.2f}"
              for row in newest.iter_rows(named=True) if row["benchmark_value"] is not None]
     return "; ".join(lines) + "." if lines else "no counted snapshot yet; run navbook collect."

@@ -14,7 +14,7 @@ from navbook import schemas
 from navbook.compute import yearly
 from navbook.errors import SettingsInvalid, StoreUnusable
 from navbook.publish import statement, words
-from navbook.runner import queries, restating, sheets, stores
+from navbook.runner import known, queries, restating, sheets, stores
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 from navbook.store import catalog, tables
@@ -76,7 +76,7 @@ def _stated(config: Settings, frames: Mapping[str, pl.DataFrame], start: datetim
         months=performance.filter(pl.col("period").str.contains(rf"^{name}-\d\d$"), benchmark=OWN_BENCHMARK),
         closings=frames["closings"].filter(pl.col("month").str.starts_with(name)),
         restatements=restated.filter(pl.col("month").str.starts_with(name), mine),
-        quarantined=_inside(frames["quarantine"], start, end).height,
+        quarantined=_inside(known.unread(frames["quarantine"]), start, end).height,
         benchmark=words.benchmark(frames["benchmark_journal"].filter(benchmark=OWN_BENCHMARK)))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from navbook import schemas
+from navbook import frames, schemas
 from navbook.errors import SettingsInvalid
 from navbook.exchange import values
 from navbook.runner import fees, locks, stores
@@ -82,7 +82,7 @@ def _entry(config: Settings, payment: Payment) -> dict[str, Any]:
     row, tx_id, now = _period(config, payment), _transaction(payment.tx_id), datetime.now(UTC)
     amount, known = _amount(payment, row), tables.read(config.location, FEE_PAYMENTS)
     _refuse_twins(known, payment, tx_id)
-    return {"account": payment.account, "id": f"p{known.height + 1}", "period": payment.period,
+    return {"account": payment.account, "id": f"p{frames.next_number(known['id'])}", "period": payment.period,
             "action": payment.action, "time": _time(config, payment.account, tx_id) or now, "amount_usd": amount,
             "rate": row["rate"], "tx_id": tx_id, "note": payment.note, "revoked": False, "seen_at": now}
 

@@ -17,6 +17,11 @@ from navbook.store import tables
 from navbook.types import Wallet, WalletState
 
 
+def unread(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """The rows of QUARANTINE that no parser could read to this day."""
+    return quarantine.drop_nulls("reason")
+
+
 @dataclass(frozen=True)
 class Known:
     """The tables that a reading starts from, as they were before it."""

@@ -18,7 +18,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from navbook import schemas, settings
-from navbook.errors import ExchangeError, SettingsInvalid
+from navbook.errors import ExchangeError
 from navbook.publish import words
 from navbook.runner import alerts, backups, records, stores
 from navbook.runner.finding import Finding, State
@@ -103,6 +103,9 @@ def backup(config: Settings, now: datetime) -> Finding:
         return Finding(State.WARN, "There is no backup.", "Run navbook backup, by cron each night.")
     place, newest = made[-1]
     age = now - newest.time
+    if damaged := backups.damaged(config):
+        return Finding(State.WARN, f"{words.count(len(damaged), 'backup')} cannot be read.", "Delete its folder.",
+                       tuple(damaged))
     said = f"The newest of {len(made)} is {words.span(age)} old: {place}."
     if age > BACKUP_AGE and config.environment is not Environment.SANDBOX:
         return Finding(State.WARN, said, "Run navbook backup, by cron each night.")
@@ -114,10 +117,11 @@ def runs(config: Settings, now: datetime) -> Finding:
     newest = tables.read(config.location, schemas.RUNS).sort("started_at").group_by("job", maintain_order=True).last()
     lines = tuple(f"{row['job']}: {row['started_at']:%Y-%m-%d %H:%M} UTC {row['status']}"
                   + (f": {row['reason']}" if row["reason"] else "") for row in newest.iter_rows(named=True))
-    failed = newest.filter(pl.col("status") != "ok")["job"].sort()
-    if failed.len():
-        return Finding(State.WARN, f"The last run of {words.listed(failed)} failed.",
-                       "navbook logs --level warning tells why.", lines)
+    failed = newest.filter(pl.col("status") != "ok").sort("job")
+    if failed.height:
+        told = [f"The last {row['job']} {row['status']}: {str(row['reason'] or 'no reason is known').rstrip('.')}."
+                for row in failed.iter_rows(named=True)]
+        return Finding(State.FAIL, " ".join(told), "navbook logs --level warning tells more.", lines)
     return Finding(State.OK, f"The last run of {words.count(newest.height, 'job').lower()} ended well.", lines=lines)
 
 
@@ -174,15 +178,11 @@ async def _price(config: Settings) -> tuple[datetime, float]:
 
 async def _keys(config: Settings) -> list[tuple[str, str]]:
     """(level, line) of every account, all asked at once."""
-    from navbook.exchange import check, client
+    from navbook.runner import accounts
 
     async def one(name: str) -> list[tuple[str, str]]:
         try:
-            own = settings.keys(name, config.environment)
-            async with client.connect(config.environment, config.sandbox_url, own) as connected:
-                found = await asyncio.wait_for(check.key(connected), PATIENCE_S)
-        except SettingsInvalid as problem:
-            return [("error", f"{name}: {problem}")]
+            found = await asyncio.wait_for(accounts.findings_of(config, name), PATIENCE_S)
         except TimeoutError:
             return [("error", f"{name}: no answer within {PATIENCE_S} seconds.")]
         return [(each.level, f"{name}: {each.about}: {each.told}") for each in found]

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from navbook import schemas
+from navbook import frames, schemas
 from navbook.compute import manual
 from navbook.compute.flow_list import Standing
 from navbook.errors import SettingsInvalid
@@ -133,7 +133,7 @@ def _same(entries: pl.DataFrame, content: dict[str, Any]) -> str | None:
 def _written(config: Settings, said: str, content: dict[str, Any], then: str = NEXT) -> str:
     stores.claim(config)
     known = tables.read(config.location, MANUAL_ENTRIES)
-    entry = f"e{known.height + 1}"
+    entry = f"e{frames.next_number(known['id'])}"
     row = dict.fromkeys(MANUAL_ENTRIES.columns) | content | {"id": entry, "revoked": False, "seen_at": _now(known)}
     tables.append(config.location, MANUAL_ENTRIES, MANUAL_ENTRIES.rows([row]))
     return f"{entry}: {said}; {then}, navbook flows undo {entry} takes it back."

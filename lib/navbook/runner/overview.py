@@ -18,7 +18,7 @@ from navbook.publish import words
 from navbook.publish.index import Entry
 from navbook.publish.operations import Age, Want
 from navbook.publish.site import Site, strategy_page
-from navbook.runner import check, log_files, views
+from navbook.runner import check, known, log_files, views
 from navbook.runner.finding import Finding, State
 from navbook.settings import Settings
 from navbook.store import tables
@@ -55,11 +55,11 @@ def operations(config: Settings) -> Operations:
     newest = about.standings["time"].max()
     since = newest - RECENT if isinstance(newest, datetime) else datetime.now(UTC)
     return Operations(
-        site=about, runs=runs, slots=slots(config), wants=_wants(findings, runs), tiles=_tiles(findings, runs),
+        site=about, runs=runs, slots=slots(config), wants=_wants(findings), tiles=_tiles(findings, runs),
         next_run=next_run(config, datetime.now(UTC)), ages=_ages(config, about),
         reconciliation=tables.read(config.location, schemas.RECONCILIATION, pl.col("wallet") == "total",
                                    pl.col("time") >= since),
-        quarantine=tables.read(config.location, schemas.QUARANTINE),
+        quarantine=known.unread(tables.read(config.location, schemas.QUARANTINE)),
         pages=frozenset(page.parent.name for page in config.runs_folder.glob("*/*/page.html")))
 
 
@@ -71,7 +71,7 @@ def slots(config: Settings) -> pl.DataFrame:
 def entries(config: Settings, about: Site) -> list[Entry]:
     """What the index says of every page that is no portfolio."""
     runs = tables.read(config.location, schemas.RUNS)
-    wants = _wants(check.findings(config, offline=True), runs)
+    wants = _wants(check.findings(config, offline=True))
     now = datetime.now(UTC)
     found = [Entry(name=f"Strategy {row['name']}", target=strategy_page(row["name"]), at=_last_ok(runs, "backtest"),
                    now=f"{words.dollars(row['pnl'], signed=True)} in {words.span(row['to_time'] - row['from_time'])}; "
@@ -124,19 +124,16 @@ def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
             None if reason is None else str(reason), float(seconds) if isinstance(seconds, int | float) else None)
 
 
-def _wants(findings: dict[str, Finding], runs: pl.DataFrame) -> list[Want]:
-    """What `navbook check` finds, and a job whose last run failed; worst first."""
+def _wants(findings: dict[str, Finding]) -> list[Want]:
+    """What `navbook check` finds, worst first."""
     found = [Want(state=finding.state, what=finding.sentence, step=finding.next_step)
              for finding in findings.values() if finding.state is not State.OK]
-    last = runs.sort("started_at").group_by("job", maintain_order=True).last()
-    found += [Want(state="fail", what=f"The last {row['job']} {row['status']}: {row['reason'] or 'no reason is known'}")
-              for row in last.filter(~pl.col("status").is_in(["ok", "running"])).iter_rows(named=True)]
     return sorted(found, key=lambda want: want.state != "fail")
 
 
 def _tiles(findings: dict[str, Finding], runs: pl.DataFrame) -> dict[str, Want]:
-    """Exchange, prices and store: fine, doubtful or not, each with the reason (A55)."""
-    collects = runs.filter(pl.col("job") == "collect", pl.col("status") != "running").sort("started_at")
+    """Exchange, prices and store: fine, doubtful or not, each with the reason."""
+    collects = runs.filter(pl.col("job") == "collect").sort("started_at")
     last = collects.row(-1, named=True) if collects.height else None
     if last is None:
         exchange = Want(state="warn", what="nothing was collected yet")

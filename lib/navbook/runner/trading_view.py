@@ -1,13 +1,13 @@
 """What the trading page shows, read from the trader's journal, the settings and the exchange. Nothing is written.
 
 The connection sends reads alone (`exchange.client` lets no order leave that `orders.allow` did not name a host for).
-Without a key, as under Voila, it asks for public prices only, and what needs a key is said to be unknown.
+Without a key, as under Voila, it asks for public prices only; wallet and orders are as the trader saw them last.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -41,7 +41,6 @@ from navbook.types import Environment, ExitOrder
 EVERY = timedelta(seconds=5)
 PAST, CANDLE = timedelta(hours=36), "15m"
 PARTS = {STOP: ExitOrder.STOP, PROFIT: ExitOrder.PROFIT}
-WAITS = ("NEW", "TRIGGERING")    # of a conditional order that still protects
 ORDER = {"name": pl.String(), "kind": pl.String(), "trigger": pl.Float64(), "mark": pl.Float64()}
 TABLES = ("orders", "fills", "positions")
 
@@ -54,6 +53,7 @@ class Told:
     marks: dict[str, float] | None = None                         # last price by symbol
     prices: dict[str, pl.DataFrame] | None = None                 # [time, close] by symbol
     held: dict[tuple[str, str], orders_read.Held] | None = None    # by symbol and side; None: not asked
+    waiting: frozenset[str] | None = None                         # ids of conditional orders; None: not asked
     metrics: Metrics | None = None
     without_metrics: str = ""
     troubles: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def shown(config: Settings, account: str = "") -> Any:
 
 def price(config: Settings, plan: Plan) -> str:
     """The price of a position's symbol now, or why it is not known, as a sentence."""
-    told = _now(config, plan.account, [plan])
+    told = _now(config, plan.account, {plan.symbol})
     mark = (told.marks or {}).get(plan.symbol)
     if mark is None or told.now is None:
         return " ".join(told.troubles)
@@ -87,7 +87,7 @@ def price(config: Settings, plan: Plan) -> str:
 def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
     """All that the page of `account` shows."""
     positions = plans.of_account(config, account)
-    told = _now(config, account, positions)
+    told = _now(config, account, {plan.symbol for plan in positions} | _traded(config, account))
     common: dict[str, Any] = {
         "environment": config.environment, "account": account, "accounts": accounts, "host": _host(config),
         "now": told.now, "metrics": told.metrics, "without_metrics": told.without_metrics, "troubles": told.troubles,
@@ -102,30 +102,40 @@ def look(config: Settings, account: str, accounts: Sequence[str]) -> Look:
         for plan in positions:
             last = journal.last(plan.name)
             exits = [] if last is None else [
-                row for row in journal.orders(last.id) if row.part in PARTS and row.status in WAITS and row.trigger]
+                row for row in journal.orders(last.id) if row.part in PARTS and row.status in orders_read.LIVE
+                and row.trigger and (told.waiting is None or row.client_id in told.waiting)]
             legs.append(_leg(plan, last, frozenset(PARTS[row.part] for row in exits), told))
             waiting += [(plan.name, PARTS[row.part].value, float(row.trigger or 0), (told.marks or {}).get(plan.symbol))
                         for row in exits]
         checked = journal.read("checked")
+        checked_at = at(int(checked)) if checked else None
         if told.metrics is None:
             common["metrics"] = _noted(journal)
         return Look(legs=legs, orders=pl.DataFrame(waiting, schema=ORDER, orient="row"),
                     closed=keeping.history(journal), instance=journal.instance, trouble=journal.read("trouble") or "",
-                    checked_at=at(int(checked)) if checked else None, **common)
+                    checked_at=checked_at, orders_at=checked_at if told.waiting is None else told.now, **common)
 
 
 # -- the exchange --------------------------------------------------------------------------------------------------
-def _now(config: Settings, account: str, positions: Iterable[Plan]) -> Told:
+def _traded(config: Settings, account: str) -> set[str]:
+    """The symbols of what is open, which navbook.toml may name no more."""
+    if not place(config, account).exists():
+        return set()
+    with closing(Journal(place(config, account))) as journal:
+        return {trade.symbol for trade in journal.unfinished()}
+
+
+def _now(config: Settings, account: str, symbols: set[str]) -> Told:
     with ThreadPoolExecutor(1) as aside:    # a kernel's own thread has a loop that runs already
-        return aside.submit(asyncio.run, _ask(config, account, positions)).result()
+        return aside.submit(asyncio.run, _ask(config, account, symbols)).result()
 
 
-async def _ask(config: Settings, account: str, positions: Iterable[Plan]) -> Told:
-    """Prices of the positions' symbols and, with a key, wallet and legs. What fails is told, not raised."""
+async def _ask(config: Settings, account: str, symbols: set[str]) -> Told:
+    """Prices of `symbols` and, with a key, wallet, legs and waiting orders. What fails is told, not raised."""
     try:
         found = _keys(config, account)
         async with client.connect(config.environment, config.sandbox_url, found) as exchange:
-            return await _told(exchange, {plan.symbol for plan in positions}, has_key=found is not None)
+            return await _told(exchange, symbols, has_key=found is not None)
     except (ExchangeError, SettingsInvalid) as problem:
         return Told(without_metrics="the exchange could not be asked", troubles=(str(problem),))
 
@@ -142,12 +152,13 @@ async def _told(exchange: Exchange, symbols: set[str], *, has_key: bool) -> Told
     marks = {symbol: float(await orders_read.price(exchange, symbol)) for symbol in ordered}
     prices = {symbol: await _past(exchange, symbol, now) for symbol in ordered}
     if not has_key:
-        return Told(now, marks, prices, None, None, "this page has no key")
+        return Told(now, marks, prices, without_metrics="this page has no key")
     wrong = [finding.told for finding in await check.key(exchange, trades=True) if finding.level == "error"]
     if wrong:
-        return Told(now, marks, prices, None, None, "the key cannot be used", tuple(wrong))
+        return Told(now, marks, prices, without_metrics="the key cannot be used", troubles=tuple(wrong))
     held = {(row.symbol, row.position_side): row for row in await orders_read.held(exchange)}
-    return Told(now, marks, prices, held, _metrics(await orders_read.wallet(exchange)))
+    waiting = [order.client_id for symbol in ordered for order in await orders_read.open_conditional(exchange, symbol)]
+    return Told(now, marks, prices, held, frozenset(waiting), _metrics(await orders_read.wallet(exchange)))
 
 
 def _metrics(wallet: orders_read.Wallet, noted_at: datetime | None = None) -> Metrics:
@@ -181,7 +192,7 @@ def _leg(plan: Plan, last: Trade | None, protected: frozenset[ExitOrder], told: 
         return Leg(state=LegState.NEVER, **common)
     common |= {"reopens": last.reopen, "note": last.note or ""}
     if last.state is TradeState.OPEN:
-        return _open_leg(last, mark, protected, told, common)
+        return _open_leg(last, protected, told, common)
     if last.state is TradeState.ENTERING:
         return Leg(state=LegState.OPENING, **common)
     if last.state is TradeState.VOID:
@@ -195,9 +206,12 @@ def _leg(plan: Plan, last: Trade | None, protected: frozenset[ExitOrder], told: 
                gives_up_at=at(span[1]), **common)
 
 
-def _open_leg(trade: Trade, mark: float | None, protected: frozenset[ExitOrder], told: Told,
-              common: dict[str, Any]) -> Leg:
-    """An open one; the exchange's own figures where they are known, else the journal's at the last price."""
+def _open_leg(trade: Trade, protected: frozenset[ExitOrder], told: Told, common: dict[str, Any]) -> Leg:
+    """An open one, as it was opened; the exchange's own figures where they are known, else the journal's at the last
+    price.
+    """
+    mark = (told.marks or {}).get(trade.symbol)
+    common |= {"symbol": trade.symbol, "side": trade.side, "mark": mark}
     held = (told.held or {}).get((trade.symbol, trade.side))
     entry, quantity = _float(trade.entry_price), _float(trade.quantity)
     floating = None if held is None else float(held.profit)

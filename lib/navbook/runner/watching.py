@@ -4,7 +4,6 @@ slots that were missed; and the week in one sentence."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -36,7 +35,7 @@ def look(config: Settings, job: str) -> None:
 
 def incomplete_snapshots(config: Settings) -> None:
     """An alert for each account whose newest snapshot is incomplete."""
-    for row in _newest(tables.read(config.location, schemas.SNAPSHOTS)):
+    for row in tables.newest(config.location, schemas.SNAPSHOTS).iter_rows(named=True):
         cause = f"{row['account']} incomplete"
         if row["grade"] == Grade.INCOMPLETE:
             alerts.trouble(config, cause, f"The snapshot of {row['account']} at {row['time']:%Y-%m-%d %H:%M} UTC is "
@@ -47,8 +46,8 @@ def incomplete_snapshots(config: Settings) -> None:
 
 def nav_differences(config: Settings) -> None:
     """An alert for each account whose NAV is `alerts.nav_warning` or more from its benchmark, ahead or behind."""
-    history = tables.read(config.location, schemas.NAV_HISTORY).drop_nulls(["nav", "benchmark_value"])
-    for row in _newest(history):
+    newest = tables.newest(config.location, schemas.NAV_HISTORY, known=("nav", "benchmark_value"))
+    for row in newest.iter_rows(named=True):
         cause, apart = f"{row['account']} nav difference", row["nav"] - row["benchmark_value"]
         side = "ahead of" if apart > 0 else "behind"
         said = (f"{row['account']} is {words.dollars(abs(apart))} {side} its benchmark: {words.dollars(row['nav'])} "
@@ -90,7 +89,3 @@ def digest(config: Settings, now: datetime) -> str:
 
 def _accounts(config: Settings) -> list[str]:
     return list(config.accounts) or tables.read(config.location, schemas.ACCOUNTS)["account"].to_list()
-
-
-def _newest(rows: pl.DataFrame, of: str = "account") -> list[dict[str, Any]]:
-    return rows.sort("time").group_by(of, maintain_order=True).last().sort(of).to_dicts()

@@ -118,17 +118,20 @@ def latest(location: str, schema: FrameSchema, column: str = "time", *where: pl.
     return found if isinstance(found, datetime) else None
 
 
-def newest_times(location: str, schema: FrameSchema) -> pl.DataFrame:
-    """[account, time] of each account's newest row, by account; no other row is held in memory."""
-    newest = stored(location, schema, version=pinned_versions().get(schema.name)).group_by("account").agg(
-        pl.col("time").max())
+def newest_times(location: str, schema: FrameSchema, known: Sequence[str] = ()) -> pl.DataFrame:
+    """[account, time] of each account's newest row in which the columns `known` are no null, by account; no other row
+    is held in memory.
+    """
+    rows = stored(location, schema, version=pinned_versions().get(schema.name))
+    newest = rows.filter(*(pl.col(name).is_not_null() for name in known)).group_by("account").agg(pl.col("time").max())
     return collected(newest, location, schema).sort("account")
 
 
-def newest(location: str, schema: FrameSchema, account: str = "all") -> pl.DataFrame:
-    """Every row of each account's newest time, or one's, by key."""
-    times = newest_times(location, schema).filter((pl.col("account") == account) | (account == "all"))
-    recent = read(location, schema, pl.col("time") >= pl.lit(times["time"].min(), schemas.TIME), account=account)
+def newest(location: str, schema: FrameSchema, account: str = "all", known: Sequence[str] = ()) -> pl.DataFrame:
+    """Every row of each account's newest time (`newest_times`), or one's, by key."""
+    times = newest_times(location, schema, known).filter((pl.col("account") == account) | (account == "all"))
+    recent = read(location, schema, pl.col("time") >= pl.lit(times["time"].min(), schemas.TIME),
+                  pl.col("time").is_in(times["time"].unique().implode()), account=account)
     return recent.join(times, on=["account", "time"], how="semi", maintain_order="left")
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from navbook.compute import brackets, decisions
 from navbook.compute.brackets import BracketRules
 from navbook.compute.decisions import TradeState
 from navbook.errors import OrdersForbidden
 from navbook.exchange import orders_read
+from navbook.exchange.contracts import Contract
 from navbook.exchange.orders_read import Conditional, Held
-from navbook.trader import protecting
+from navbook.trader import modes, protecting
 from navbook.trader.desk import PARTS, Desk, Seen, exact, shown
 from navbook.trader.plans import Plan
+from navbook.trader.rows import Trade
 from navbook.types import ExitOrder
 
 
@@ -42,14 +43,14 @@ async def _take_over(desk: Desk, plan: Plan, theirs: list[Conditional]) -> None:
             await protecting.cancel(desk, plan, order.client_id, Seen())
         desk.say(plan.name, "took over", f"{len(theirs)} orders that another navbook left behind are cancelled.")
         return
-    _adopt(desk, plan, held[0], theirs)
+    _adopt(desk, plan, await modes.contract(desk, plan), held[0], theirs)
     desk.say(plan.name, "took over", f"{plan.side} {shown(held[0].quantity)} {plan.symbol}, entered at "
                                      f"{shown(held[0].entry)} by another navbook, is this one's now.")
 
 
-def _adopt(desk: Desk, plan: Plan, held: Held, theirs: list[Conditional]) -> None:
+def _adopt(desk: Desk, plan: Plan, contract: Contract, held: Held, theirs: list[Conditional]) -> None:
     """A trade as if we had opened it; its levels are those of the orders that protect it."""
-    rules = plan.on(desk.contracts[plan.symbol])
+    rules = plan.on(contract)
     profit, stop = brackets.levels(rules, float(held.entry), float(held.quantity))
     levels = {ExitOrder.PROFIT: exact(profit), ExitOrder.STOP: exact(stop),
               **{order.kind: order.trigger for order in theirs if order.kind}}
@@ -65,12 +66,25 @@ def _adopt(desk: Desk, plan: Plan, held: Held, theirs: list[Conditional]) -> Non
                 desk.learn(order.client_id, order.status, algo_id=order.algo_id)
 
 
-def without_a_plan(desk: Desk, plans: Sequence[Plan]) -> list[Plan]:
-    """Positions still open though navbook.toml names them no more: protected until they close, and not reopened."""
-    names = {plan.name for plan in plans}
-    left = [trade for trade in desk.journal.unfinished() if trade.name not in names]
-    return [Plan(name=trade.name, account=desk.account, symbol=trade.symbol,
-                 rules=BracketRules(side=trade.side, amount_usdt=float(trade.amount_usdt),
-                                    leverage=float(trade.leverage), tp_usdt=float(trade.tp_usdt),
-                                    sl_usdt=float(trade.sl_usdt), max_reopens=0, margin_type=trade.margin_type))
-            for trade in left if trade.quantity or Decimal(0)]
+def as_opened(desk: Desk, plans: Sequence[Plan]) -> list[Plan]:
+    """`plans`, and what navbook.toml no longer names, or names as another leg: that is protected until it closes, and
+    not reopened. What only waited to be opened is not opened any more.
+    """
+    legs = {plan.name: plan.leg for plan in plans}
+    left = [trade for trade in desk.journal.unfinished() if legs.get(trade.name) != (trade.symbol, trade.side)]
+    open_still = {trade.name: trade for trade in left
+                  if trade.state is TradeState.OPEN or desk.journal.is_in_doubt(trade)}
+    for trade in left:
+        if trade.name not in open_still and trade.name in legs:
+            desk.change(trade, state=TradeState.VOID, is_last=True, note="navbook.toml names another leg")
+            desk.say(trade.name, "refused", f"{trade.symbol} {trade.side} is not opened: navbook.toml names another "
+                                            f"leg now, which navbook trade open {trade.name} opens.", "warning")
+    return [*(plan for plan in plans if plan.name not in open_still),
+            *(_as_opened(desk, trade) for trade in open_still.values())]
+
+
+def _as_opened(desk: Desk, trade: Trade) -> Plan:
+    rules = BracketRules(side=trade.side, amount_usdt=float(trade.amount_usdt), leverage=float(trade.leverage),
+                         tp_usdt=float(trade.tp_usdt), sl_usdt=float(trade.sl_usdt), max_reopens=0,
+                         margin_type=trade.margin_type)
+    return Plan(name=trade.name, account=desk.account, symbol=trade.symbol, rules=rules)

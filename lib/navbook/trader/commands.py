@@ -16,7 +16,7 @@ from navbook.runner import locks, stores
 from navbook.settings import Settings
 from navbook.store import tables
 from navbook.trader import loop, panicking, plans, wishes
-from navbook.trader.journal import Journal, place
+from navbook.trader.journal import ENDING, PANIC, Journal, place
 from navbook.trader.loop import Trader
 from navbook.types import Environment
 
@@ -123,16 +123,18 @@ def _asked(config: Settings, account: str, what: str, name: str, content: dict[s
     """What the running trader answers."""
     with closing(Journal(place(config, account))) as journal:
         number, end = journal.ask(what, name, **content), time.monotonic() + ANSWER_S
-        while time.monotonic() < end:
-            if (answer := journal.answered(number)) is not None:
-                said, failed = answer
-                if failed:
-                    raise TradeRefused(said)
-                return said
-            time.sleep(LOOK_S)
-        journal.answer(number, "nobody was waiting any more", failed=True)
-    raise TradeRefused(f"The trader of {account} did not answer within {ANSWER_S:.0f} s; navbook trade status shows "
-                       "how it is. Nothing was done.")
+        try:
+            while time.monotonic() < end:
+                if (answer := journal.answered(number)) is not None:
+                    said, failed = answer
+                    if failed:
+                        raise TradeRefused(said)
+                    return said
+                time.sleep(LOOK_S)
+        finally:    # after Ctrl-C too: what nobody waits for is not done later
+            journal.answer(number, "nobody was waiting any more", failed=True)
+    raise TradeRefused(f"The trader of {account} did not answer within {ANSWER_S:.0f} s, and what was asked is taken "
+                       "back unless it is being done just now; navbook trade status shows how it is.")
 
 
 def stop(config: Settings, account: str | None, told: Told) -> None:
@@ -142,7 +144,7 @@ def stop(config: Settings, account: str | None, told: Told) -> None:
         told(f"No trader of {chosen} is running.")
         return
     with closing(Journal(place(config, chosen))) as journal:
-        journal.write("stop", "asked")
+        journal.write(ENDING, "asked")
     if not _free(config, chosen, STOP_S):
         raise TradeRefused(f"The trader of {chosen} was asked to stop and still runs after {STOP_S:.0f} s.")
     told(f"The trader of {chosen} has stopped; what is open stays protected at the exchange.")
@@ -161,7 +163,7 @@ def panic(config: Settings, account: str | None, told: Told, *, take_over: bool 
     """Close all our positions, cancel all our orders, reopen nothing. Raises `TradeRefused` for what is left."""
     chosen = _ready(config, account)
     with closing(Journal(place(config, chosen))) as journal:
-        journal.write("stop", "panic")
+        journal.write(ENDING, PANIC)
     _free(config, chosen, panicking.WAIT_S)    # a trader that hangs is not waited for
     left = asyncio.run(panicking.everything(config, chosen, told, take_over=take_over))
     if left:

@@ -59,6 +59,7 @@ class Desk:
     contracts: dict[str, Contract] = field(default_factory=dict)
     contracts_read_at: int = 0
     force: bool = False                                          # open although the stop lies beyond the liquidation
+    forced: set[str] = field(default_factory=set)                # the same, of single positions
     now: int = 0
     began: float = field(default_factory=time.time)              # wall; an order sent before is of an earlier process
     stop_tries: Counter[int] = field(default_factory=Counter)    # refused in a row, by trade

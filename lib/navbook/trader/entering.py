@@ -16,6 +16,7 @@ from navbook.exchange.contracts import Contract
 from navbook.exchange.orders_read import UNDER_WAY, Order
 from navbook.trader import modes
 from navbook.trader.desk import Desk, NotNow, Seen, at, exact, shown
+from navbook.trader.journal import ENDING, PANIC
 from navbook.trader.plans import Plan
 from navbook.trader.rows import ABSENT, ENTRY, UNKNOWN, Intended, Trade
 from navbook.types import MarginType
@@ -38,7 +39,7 @@ async def enter(desk: Desk, plan: Plan, intent: Enter, seen: Seen) -> None:
         quantity = exact(brackets.quantity(rules, float(price)))
         if refusal := await _refusal(desk, plan, contract, rules, price, quantity):
             _never(desk, trade, refusal)
-        order = desk.intend(trade, ENTRY, quantity=quantity)
+        order = _intend(desk, trade, quantity)
         answer = await orders.market(desk.exchange, plan.symbol, plan.side, quantity, order.client_id, opens=True)
     except OutcomeUnknown as problem:
         desk.learn(order.client_id, UNKNOWN, note=problem.reason)
@@ -53,11 +54,22 @@ async def enter(desk: Desk, plan: Plan, intent: Enter, seen: Seen) -> None:
 
 
 def _entering(desk: Desk, plan: Plan, intent: Enter) -> Trade:
-    """The trade that is about to be entered; a new one unless an earlier try left it."""
-    last = desk.journal.last(plan.name)
-    if last is not None and last.state is TradeState.ENTERING:
-        return last
-    return desk.begin(plan, intent.reopen, intent.due, intent.until, last.id if last and intent.reopen else None)
+    """The trade that is about to be entered; a new one unless an earlier try left it. Raises `NotNow` in a panic."""
+    with desk.journal.together():
+        if desk.journal.read(ENDING) == PANIC:
+            raise NotNow
+        last = desk.journal.last(plan.name)
+        if last is not None and last.state is TradeState.ENTERING:
+            return last
+        return desk.begin(plan, intent.reopen, intent.due, intent.until, last.id if last and intent.reopen else None)
+
+
+def _intend(desk: Desk, trade: Trade, quantity: Decimal) -> Intended:
+    """The entry, on disk. Raises `NotNow` where another process's panic has ended the trade meanwhile."""
+    with desk.journal.together():
+        if desk.journal.trade(trade.id).state is not TradeState.ENTERING:
+            raise NotNow
+        return desk.intend(trade, ENTRY, quantity=quantity)
 
 
 async def postpone(desk: Desk, plan: Plan, intent: Enter, seen: Seen) -> None:
@@ -84,7 +96,9 @@ async def _refusal(desk: Desk, plan: Plan, contract: Contract, rules: BracketRul
     if rules.leverage > most:
         return (f"leverage {rules.leverage:g} is above the {most} that {plan.symbol} allows for a notional of "
                 f"{rules.notional:g} USDT; lower leverage or amount_usdt")
-    return None if desk.force else await _beyond_liquidation(desk, plan, rules, price, quantity)
+    if desk.force or plan.name in desk.forced:
+        return None
+    return await _beyond_liquidation(desk, plan, rules, price, quantity)
 
 
 async def _beyond_liquidation(desk: Desk, plan: Plan, rules: BracketRules, price: Decimal,
@@ -179,7 +193,8 @@ async def _fills_of(desk: Desk, plan: Plan, order: Order) -> tuple[Decimal, int,
     """Average price and time of what an order filled: by its fills, else by the order, else by the position."""
     rows = []
     try:
-        every = await orders_read.fills(desk.exchange, desk.account, plan.symbol, desk.time - BEFORE, desk.time)
+        until = at(await orders_read.clock(desk.exchange))    # it filled after the check began
+        every = await orders_read.fills(desk.exchange, desk.account, plan.symbol, desk.time - BEFORE, until)
         rows = [row for row in every if row["order_id"] == order.order_id]
         if sum((row["quantity"] for row in rows), Decimal(0)) == order.executed:
             quote = sum((row["price"] * row["quantity"] for row in rows), Decimal(0))

@@ -23,6 +23,7 @@ from navbook.settings import Settings
 from navbook.trader.rows import ENTRY, INTENDED, Intended, Trade, made
 
 BUSY_S = 15.0
+ENDING, PANIC = "stop", "panic"    # the key of how a trader is asked to end, and its hurried form
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS trades (
@@ -195,7 +196,8 @@ class Journal:
         return [(row["id"], row["what"], row["name"], json.loads(row["content"])) for row in rows]
 
     def answer(self, request: int, said: str, *, failed: bool = False) -> None:
-        self._run("UPDATE requests SET answer = ?, failed = ? WHERE id = ?", said, failed, request)
+        """The first answer stays."""
+        self._run("UPDATE requests SET answer = ?, failed = ? WHERE id = ? AND answer IS NULL", said, failed, request)
 
     def answered(self, request: int) -> tuple[str, bool] | None:
         rows = self._all("SELECT answer, failed FROM requests WHERE id = ? AND answer IS NOT NULL", request)

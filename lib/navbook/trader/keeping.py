@@ -13,10 +13,11 @@ import polars as pl
 from navbook import schemas
 from navbook.compute.brackets import MINUTE
 from navbook.compute.decisions import TradeState
+from navbook.errors import NavbookError
 from navbook.exchange import values
 from navbook.schemas import FrameSchema
 from navbook.settings import Settings
-from navbook.trader.desk import at
+from navbook.trader.desk import Desk, at
 from navbook.trader.journal import Journal
 from navbook.trader.rows import CLOSE, ENTRY, PROFIT, STOP, Trade
 
@@ -35,6 +36,15 @@ def store(config: Settings, account: str, journal: Journal) -> None:
         if rows:
             _append(config, schema, [made(row) for row in rows])
             journal.mark_stored(table, rows)
+
+
+def try_to_store(config: Settings, desk: Desk) -> None:
+    """`store`, or say why not: the journal has it all, and a position must not lose its trader to the store."""
+    try:
+        store(config, desk.account, desk.journal)
+    except NavbookError as problem:
+        desk.say("", "not stored", f"The journal could not be copied into the store, which is tried again: {problem}",
+                 "warning")
 
 
 def _append(config: Settings, schema: FrameSchema, rows: list[dict[str, Any]]) -> None:

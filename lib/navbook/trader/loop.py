@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from navbook import vault
 from navbook.compute.brackets import MINUTE
@@ -17,7 +17,7 @@ from navbook.runner.sandbox import Sandbox
 from navbook.settings import Settings
 from navbook.trader import adopting, checking, keeping, modes, plans, wishes
 from navbook.trader.desk import Desk, at
-from navbook.trader.journal import Journal, place
+from navbook.trader.journal import ENDING, Journal, place
 from navbook.trader.plans import Plan
 from navbook.types import Environment, Purpose
 
@@ -84,20 +84,22 @@ class Trader:
             self.desk.journal.note_wallet(self.desk.now, wallet)
 
     def store(self) -> None:
-        """What the journal learnt goes into the store's tables."""
-        keeping.store(self.config, self.desk.account, self.desk.journal)
+        """What the journal learnt goes into the store's tables, or does with a later try."""
+        keeping.try_to_store(self.config, self.desk)
         self._stored_at = time.monotonic()
 
     # -- as time passes ------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Check after check until `ending` is set, or `navbook trade stop` asks for it."""
-        self.desk.journal.write("stop", "")
         due = 0
         while not self.ending.is_set():
             pause = POLL_S[self.config.environment]
             try:
                 self.desk.now = await orders_read.clock(self.desk.exchange)
-                if await self._wishes() or self.desk.now >= due:
+                asked = await self._wishes()
+                if self.ending.is_set():
+                    break
+                if asked or self.desk.now >= due:
                     well = await self.check(self.desk.now)
                     due = checking.next_check(self.desk, self.plans, self.desk.now)
                     due = due if well or not self._is_exposed() else min(due, self.desk.now + EXPOSED_MS)
@@ -123,7 +125,7 @@ class Trader:
 
     async def _wishes(self) -> bool:
         """Do what other processes asked; whether there was anything."""
-        if self.desk.journal.read("stop"):
+        if self.desk.journal.read(ENDING):
             self.ending.set()
         asked = self.desk.journal.asked()
         for number, what, name, content in asked:
@@ -132,6 +134,9 @@ class Trader:
                 self.desk.journal.answer(number, said)
             except NavbookError as problem:
                 self.desk.journal.answer(number, str(problem), failed=True)
+            except Exception as problem:    # asked again with each look, it would keep all checks away
+                self.desk.journal.answer(number, f"{type(problem).__name__}: {problem}", failed=True)
+                raise
         return bool(asked)
 
     async def _sleep(self, seconds: float) -> None:
@@ -201,19 +206,17 @@ async def at_work(config: Settings, account: str, told: Told, *, force: bool = F
         raise SettingsInvalid(f"No position is configured for {account}: add a section such as [trade.btc_long] with "
                               f"account = \"{account}\" to navbook.toml.")
     keys = vault.keys(config, account)
-    async with client.connect(config.environment, config.sandbox_url, keys, Purpose.TRADE) as exchange:
-        journal = Journal(place(config, account))
-        try:
+    with closing(Journal(place(config, account))) as journal:
+        journal.write(ENDING, "")    # at once: a stop or panic that comes while the rest is made ready holds
+        async with client.connect(config.environment, config.sandbox_url, keys, Purpose.TRADE) as exchange:
             desk = Desk(exchange, journal, account, told, force=force)
             exchange.stumbled = lambda said: desk.say("", "stumbled", said)
             desk.now = await orders_read.clock(exchange)
             await modes.prepare(desk, positions)
             await adopting.other_traders(desk, positions, take_over=take_over)
-            trader = Trader(config, desk, [*positions, *adopting.without_a_plan(desk, positions)])
+            trader = Trader(config, desk, adopting.as_opened(desk, positions))
             try:
                 yield trader
             finally:
                 trader.store()
-        finally:
-            journal.close()
 

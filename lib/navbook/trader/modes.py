@@ -42,7 +42,9 @@ async def load_contracts(desk: Desk, symbols: set[str]) -> None:
 
 async def contract(desk: Desk, plan: Plan) -> Contract:
     """What the symbol allows; read anew each day, and where an order broke a filter."""
-    if desk.filters_are_stale:
+    if plan.symbol not in desk.contracts:
+        await load_contracts(desk, {*desk.contracts, plan.symbol})
+    elif desk.filters_are_stale:
         await load_contracts(desk, set(desk.contracts))
         desk.say(plan.name, "filters", "An order broke a filter of the exchange; ticks, steps and brackets were read "
                                        "again.", "warning")

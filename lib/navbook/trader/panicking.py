@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 
 from navbook import vault
@@ -10,16 +11,16 @@ from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError
 from navbook.exchange import client, orders, orders_read
 from navbook.settings import Settings
-from navbook.trader import adopting, checking, keeping, modes
+from navbook.trader import adopting, checking, keeping
 from navbook.trader.desk import Desk, shown
 from navbook.trader.journal import Journal, place
 from navbook.trader.loop import Told
 from navbook.trader.plans import Plan, of_account
-from navbook.trader.rows import ENTRY, Trade
+from navbook.trader.rows import Trade
 from navbook.types import ExitReason, Purpose
 
 WAIT_S = 5.0    # for a running trader to finish its step
-ROUNDS = 3
+ROUNDS, ROUND_S = 4, 1.0
 
 
 async def everything(config: Settings, account: str, told: Told, *, take_over: bool = False) -> list[str]:
@@ -38,19 +39,21 @@ async def everything(config: Settings, account: str, told: Told, *, take_over: b
             plans = of_account(config, account)
             left = await _closed(desk, plans)
             left += await _others(desk, plans, take_over=take_over)
-            keeping.store(config, account, journal)
+            keeping.try_to_store(config, desk)
             return left
 
 
 async def _closed(desk: Desk, plans: list[Plan]) -> list[str]:
-    for trade in [desk.journal.last(plan.name) for plan in plans] + desk.journal.unfinished():
-        if trade is not None:
-            _end(desk, trade)
-    every = [*plans, *adopting.without_a_plan(desk, plans)]
-    await modes.load_contracts(desk, {plan.symbol for plan in every})
+    with desk.journal.together():    # a trader that hangs may be about to send one
+        for trade in [desk.journal.last(plan.name) for plan in plans] + desk.journal.unfinished():
+            if trade is not None:
+                _end(desk, trade)
+    every = adopting.as_opened(desk, plans)
     left: list[str] = []
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        await asyncio.sleep(ROUND_S if number else 0)
         try:
+            desk.now = await orders_read.clock(desk.exchange)
             traded = [plan for plan in every if desk.journal.last(plan.name)]
             if traded:
                 await checking.check(desk, traded, desk.now)
@@ -68,7 +71,7 @@ def _end(desk: Desk, trade: Trade) -> None:
     if trade.state is TradeState.OPEN:
         desk.change(trade, closing=ExitReason.MANUAL, is_last=True)
     elif trade.state is TradeState.ENTERING:
-        is_sent = any(row.is_open_ended for row in desk.journal.orders(trade.id, ENTRY))
+        is_sent = desk.journal.is_in_doubt(trade)
         desk.change(trade, is_last=True, **({"closing": ExitReason.MANUAL} if is_sent else {"state": TradeState.VOID}))
     elif not trade.is_last:
         desk.change(trade, is_last=True)
@@ -96,15 +99,20 @@ async def _cancelled(desk: Desk) -> list[str]:
 
 async def _others(desk: Desk, plans: list[Plan], *, take_over: bool) -> list[str]:
     """What another navbook has waiting: closed with `take_over`, else named. Its journal may be lost."""
-    try:
-        if take_over:
+    left: list[str] = []
+    if take_over:
+        try:
             await adopting.other_traders(desk, plans, take_over=True)
+        except ExchangeError as problem:
+            left.append(f"what another navbook left could not be taken over: {problem}")
+        left += await _closed(desk, plans)
+    try:
         theirs = {(order.symbol, order.position_side): instance
                   for order in await orders_read.open_conditional(desk.exchange)
                   if (instance := decisions.instance_of(order.client_id)) and not desk.is_ours(order.client_id)}
     except ExchangeError as problem:
-        return [f"what another navbook left could not be seen: {problem}"]
+        return [*left, f"what another navbook left could not be seen: {problem}"]
     for (symbol, side), instance in sorted(theirs.items()):
         desk.say("", "left alone", f"{symbol} {side} has orders of another navbook ({instance}), left as they are. If "
                  "that one is gone for good: navbook trade panic --take-over, with the leg in navbook.toml.", "warning")
-    return await _closed(desk, plans) if take_over else []
+    return left

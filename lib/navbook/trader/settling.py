@@ -19,7 +19,7 @@ from navbook.trader.protecting import REASONS
 from navbook.trader.rows import ABSENT, CLOSE, ENTRY, UNKNOWN, Trade
 from navbook.types import ExitReason
 
-MOST_UNSEEN = 3    # checks that wait for closing fills to be listed
+MOST_UNSEEN, UNSEEN_MS = 3, 10_000    # checks, and how long, that wait for closing fills to be listed
 MOST_TRIES = 3
 USDT = "USDT"
 RESET = "environment_reset"
@@ -116,8 +116,8 @@ class Outcome:
 async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
     """Write down how the position was closed. Raises `NotNow` while the exchange does not tell all of it."""
     known = await _orders_of(desk, plan, trade)
-    fills = await orders_read.fills(desk.exchange, desk.account, plan.symbol, at(trade.entry_time or trade.due),
-                                    desk.time)
+    until = at(await orders_read.clock(desk.exchange))    # it may have been closed since the check began
+    fills = await orders_read.fills(desk.exchange, desk.account, plan.symbol, at(trade.entry_time or trade.due), until)
     fills = [row for row in fills if row["position_side"] == plan.side]
     exits = _closing(fills, trade)
     if sum((row["quantity"] for row in exits), Decimal(0)) < (trade.quantity or 0):
@@ -228,10 +228,11 @@ async def _not_told(desk: Desk, plan: Plan, trade: Trade, *, is_protected: bool)
 
     is_protected  its take profit or stop still waits, which no exchange keeps for a position that is gone
     """
-    unseen = f"unseen {trade.id}"
-    checks = int(desk.journal.read(unseen) or 0) + (not is_protected)
-    desk.journal.write(unseen, checks)
-    if checks < MOST_UNSEEN:
+    unseen = f"not told {trade.id}"
+    checks, since = map(int, (desk.journal.read(unseen) or f"0 {desk.now}").split())
+    checks += not is_protected
+    desk.journal.write(unseen, f"{checks} {since}")
+    if checks < MOST_UNSEEN or desk.now - since < UNSEEN_MS:
         desk.say(plan.name, "not told", "The leg shows empty, but the exchange does not tell yet what closed it; the "
                                         "next check looks again.", "warning")
         raise NotNow

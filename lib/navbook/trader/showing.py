@@ -9,6 +9,7 @@ import polars as pl
 from navbook.compute import brackets
 from navbook.compute.brackets import MINUTE
 from navbook.compute.decisions import TradeState
+from navbook.exchange import orders_read
 from navbook.runner import locks, printing
 from navbook.settings import Settings
 from navbook.trader import keeping, plans
@@ -59,9 +60,10 @@ def _state(plan: Plan, trade: Trade | None, now: int) -> str:
     if trade is None:
         return "Never traded."
     if trade.state is TradeState.OPEN:
-        return (f"OPEN since {_clock(trade.entry_time or 0)}: {shown(trade.quantity)} at {shown(trade.entry_price)}, "
-                f"take profit {shown(trade.take_profit)}, stop {shown(trade.stop_loss)}, reopened {trade.reopen} "
-                "times.")
+        other = "" if (trade.symbol, trade.side) == plan.leg else f" as {trade.symbol} {trade.side}"
+        return (f"OPEN{other} since {_clock(trade.entry_time or 0)}: {shown(trade.quantity)} at "
+                f"{shown(trade.entry_price)}, take profit {shown(trade.take_profit)}, stop {shown(trade.stop_loss)}, "
+                f"reopened {trade.reopen} times.")
     if trade.state is TradeState.ENTERING:
         return f"OPENING: {trade.note or 'at the next check'}."
     span = None
@@ -80,7 +82,7 @@ def orders(config: Settings, account: str | None, form: str, *, every: bool = Fa
         live = {trade.id for trade in journal.unfinished()}
         rows = [(names[row.trade], keeping.PARTS[row.part], row.side.value, row.symbol, row.status, row.trigger,
                  row.quantity, row.client_id, at(row.created)) for number in names for row in journal.orders(number)
-                if every or (number in live and row.trigger is not None and row.status in ("NEW", "TRIGGERING"))]
+                if every or (number in live and row.trigger is not None and row.status in orders_read.LIVE)]
     schema = {name: pl.String() for name in ORDER_COLUMNS} | {
         "trigger": pl.Decimal(38, 18), "quantity": pl.Decimal(38, 18), "created": pl.Datetime("us", "UTC")}
     return printing.text(pl.DataFrame(rows, schema=schema, orient="row"), form)
@@ -98,7 +100,9 @@ def _summed(trades: pl.DataFrame) -> str:
     known = trades["pnl"].drop_nulls()
     wins, losses = int((known > 0).sum()), int((known < 0).sum())
     share = f" ({wins / len(known):.0%})" if len(known) else ""
-    return (f"{trades.height} trades: {wins} won{share}, {losses} lost; {known.sum():+,.2f} USDT, fees "
+    unknown = trades.height - len(known)
+    lacking = f", {unknown} without a known result" if unknown else ""
+    return (f"{trades.height} trades: {wins} won{share}, {losses} lost{lacking}; {known.sum():+,.2f} USDT, fees "
             f"{trades['fee'].sum():,.2f}, funding {trades['funding'].sum():+,.2f}.")
 
 

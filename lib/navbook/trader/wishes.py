@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from math import inf
 from typing import TYPE_CHECKING
 
 from navbook.compute import brackets
 from navbook.compute.decisions import TradeState
 from navbook.errors import SettingsInvalid, TradeRefused
+from navbook.exchange.values import amount
 from navbook.trader import checking, protecting
 from navbook.trader.desk import Desk, Seen, exact, shown
 from navbook.trader.plans import Plan
@@ -55,7 +56,8 @@ async def open_position(desk: Desk, plan: Plan, *, force: bool = False) -> None:
     if last is not None and last.state in (TradeState.OPEN, TradeState.ENTERING):
         raise TradeRefused(f"{plan.name} is {last.state} already: {plan.symbol} {plan.side} holds one position at a "
                            f"time. Close it first: navbook trade close {plan.name}.")
-    desk.force = desk.force or force
+    if force:
+        desk.forced.add(plan.name)
     desk.begin(plan, 0, desk.now, desk.now + plan.rules.window_ms)
 
 
@@ -76,7 +78,7 @@ async def edit(desk: Desk, plan: Plan, *, tp_usdt: float | None = None, sl_usdt:
                take_profit: str | None = None, stop_loss: str | None = None) -> None:
     """Other levels for an open position, in USDT or as prices; its live orders are replaced.
 
-    Raises `TradeRefused` for a level on the wrong side of the entry's other one.
+    Raises `TradeRefused` for a level on the wrong side of the entry's other one, `SettingsInvalid` for no number.
     """
     trade = _open(desk, plan)
     rules = plan.on(desk.contracts[plan.symbol])
@@ -88,14 +90,21 @@ async def edit(desk: Desk, plan: Plan, *, tp_usdt: float | None = None, sl_usdt:
     if sl_usdt is not None:
         stop = brackets.nearest_to(entry - sign * (sl_usdt / quantity), rules.tick_size)
     if take_profit is not None:
-        profit = brackets.nearest_to(float(Decimal(take_profit)), rules.tick_size)
+        profit = brackets.nearest_to(_price("take-profit", take_profit), rules.tick_size)
     if stop_loss is not None:
-        stop = brackets.nearest_to(float(Decimal(stop_loss)), rules.tick_size)
-    if not sign * stop < sign * profit or min(stop, profit) <= 0:
+        stop = brackets.nearest_to(_price("stop-loss", stop_loss), rules.tick_size)
+    if not (sign * stop < sign * profit and min(stop, profit) > 0 and max(stop, profit) < inf):
         raise TradeRefused(f"A stop at {stop:.10g} and a take profit at {profit:.10g} do not fit a {plan.side} entered "
                            f"at {entry:.10g}: the stop lies {'below' if sign > 0 else 'above'} the take profit.")
     desk.change(trade, take_profit=exact(profit), stop_loss=exact(stop))
     desk.say(plan.name, "edited", f"Take profit {shown(exact(profit))}, stop {shown(exact(stop))} from now on.")
+
+
+def _price(option: str, text: str) -> float:
+    try:
+        return float(amount(text))
+    except ValueError:
+        raise SettingsInvalid(f"--{option} {text} is no price; write it like 61000.5.") from None
 
 
 async def cancel(desk: Desk, plan: Plan, *, order: str) -> None:
