@@ -11,7 +11,6 @@ from navbook.exchange import check
 from navbook.types import Environment
 
 RIGHTS, SCHEDULE, FUTURES = "/sapi/v1/account/apiRestrictions", "/sapi/v1/spot/delist-schedule", "/fapi/v3/account"
-READING = {"ipRestrict": True, "enableReading": True, "enableWithdrawals": False}
 REFUSED = (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})
 pytestmark = pytest.mark.usefixtures("no_backoff")
 

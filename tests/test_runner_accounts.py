@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from commands import NAVBOOK, clean_environment, navbook, sentence
-from locals import READ_ONLY, START, Local
+from locals import READ_ONLY, START, TRADES, Local
 from navbook import settings, vault
 from navbook.errors import SettingsInvalid, SnapshotIncomplete
-from navbook.runner import accounts, sandbox
+from navbook.runner import accounts, machine, sandbox
+from navbook.runner.finding import State
 from navbook.settings import Settings
 
 SECRET = "a secret of more than sixteen letters"
@@ -224,6 +225,16 @@ def test_b1_collecting_uses_the_vault(local):
     vault.keep(local.config(), mine, accounts.key_of(*secrets_of(mine)))
     local.collect(START)
     assert local.read("snapshots")["grade"].to_list() == ["complete"]
+
+
+def test_check_asks_a_key_as_account_test_does(local):
+    """In the vault, and of a trader: neither is a fault."""
+    local.account(mine := name(), {"futures": {"USDT": "5"}}, keys=False, permissions=TRADES | {"ipRestrict": True})
+    local.monkeypatch.setenv("SESSION_SECRET", SECRET)
+    config = local.config(f'[trade.long]\naccount = "{mine}"\nsymbol = "BTCUSDT"\nside = "LONG"\n')
+    vault.keep(config, mine, accounts.key_of(*secrets_of(mine)))
+    found = machine.keys(config, START)
+    assert (found.state, found.lines) == (State.OK, ())
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from exchanges import babbling
 from navbook import schemas, settings
 from navbook.cli import app
 from navbook.errors import JobFailed, Locked
@@ -133,6 +135,13 @@ def test_a_heartbeat_that_nobody_hears_is_logged_and_fails_no_run(config, webhoo
     run(config)
     (row,) = log_files.rows(config, log_files.wanted(level="warning"))
     assert row["event"] == "the heartbeat was not heard"
+
+
+def test_an_answer_that_is_no_http_fails_no_run_and_tells_no_address(config, webhook):
+    with babbling(b"SSH-2.0-OpenSSH\r\n") as url:
+        run(config.model_copy(update={"heartbeat_url": SecretStr(f"{url}/a-planted-secret")}))
+    (row,) = log_files.rows(config, log_files.wanted(level="warning"))
+    assert row["reason"] == "what answers there does not speak HTTP (BadStatusLine)"
 
 
 def test_what_was_not_delivered_is_tried_again(config, webhook):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from commands import navbook, sentence
 from navbook import schemas, settings
 from navbook.cli import app
 from navbook.errors import SettingsInvalid, StoreUnusable
-from navbook.runner import backups
+from navbook.runner import backups, machine
 from navbook.store import rewrite, tables, upkeep
 from stores import configured, copied, grown, keep, rebuilt, table
 from worlds import World, at, calm
@@ -99,6 +100,17 @@ def test_answers_that_are_not_what_the_facts_say_are_damage(config):
     backups.create(config)
     with pytest.raises(backups.BackupDamaged, match=r"nav_history of .* are not what its facts and settings say"):
         backups.verify(config, "latest")
+
+
+def test_one_damaged_backup_hides_no_other(config):
+    first, second = backups.create(config), backups.create(config)
+    (first / "backup.json").write_text("{}")
+    assert [place for place, _ in backups.listed(config)] == [second]
+    (told,) = backups.damaged(config)
+    assert str(first) in told
+    assert machine.backup(config, datetime.now(UTC)).sentence == "One backup cannot be read."
+    backups.prune(config)
+    assert first.exists()
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "cut", "manifest"])

@@ -48,6 +48,19 @@ def written(folder, name, text):
     return file
 
 
+@pytest.mark.parametrize("rows", [
+    pytest.param([DAY, DAY + timedelta(days=1)], id="days"), pytest.param([DAY], id="one candle")])
+def test_candles_whose_length_nobody_tells_are_no_minutes(tmp_path, rows):
+    """A day's close would else price a flow of its first minute."""
+    config = configured(tmp_path)
+    file = written(tmp_path, "BTCUSDT_daily.csv", "".join(dump(first, 1) for first in rows))
+    with pytest.raises(CandlesInvalid, match="does not name its interval"):
+        imported(config, file)
+    assert table(config, "candles").is_empty()
+    written(tmp_path, "BTCUSDT.csv", dump())
+    assert imported(config, tmp_path / "BTCUSDT.csv").new["candles"] == 3
+
+
 @pytest.mark.parametrize(("name", "text"), [
     pytest.param("BTCUSDT-1m-2024-01-01.csv", dump(), id="milliseconds without a header"),
     pytest.param("BTCUSDT-1m-2024-01-01.zip", HEADER + dump(), id="zipped, with a header"),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from navbook import schemas
 from navbook.cli import app
-from navbook.runner import check
+from navbook.runner import check, overview
 from navbook.runner.finding import Finding, State
 from navbook.store import rewrite, tables
 from navbook.types import Environment
@@ -64,6 +64,24 @@ def test_quarantined_rows_are_listed_with_endpoint_reason_and_time(config):
     shown = check.text("quarantine", found)
     assert shown.endswith("and 2 more")
     assert "\x1b" not in shown, "what came from outside commands no terminal"
+
+
+def test_a_row_that_could_be_read_since_is_no_trouble_any_more(config):
+    row = {"account": "main", "endpoint": "GET /sapi/v1/pay/transactions", "id": "1", "time": at(0), "body": "{}"}
+    for number, reason in enumerate(("no time", None)):
+        tables.append(config.location, schemas.QUARANTINE, schemas.QUARANTINE.rows([
+            row | {"reason": reason, "seen_at": at(number)}]))
+        assert ("quarantine" in troubles(config)) == (reason is not None)
+        assert overview.operations(config).quarantine.height == (reason is not None)
+
+
+def test_a_job_that_failed_is_told_once_with_its_reason(config):
+    tables.append(config.location, schemas.RUNS, schemas.RUNS.rows([dict.fromkeys(schemas.RUNS.columns) | {
+        "run": "1", "job": "collect", "account": "all", "status": "failed", "reason": "no answer.", "started_at": at(0),
+        "ended_at": at(0), "seen_at": at(0)}]))
+    found = only_trouble(config, "runs")
+    assert (found.state, found.sentence) == (State.FAIL, "The last collect failed: no answer.")
+    assert [want.what for want in overview.operations(config).wants] == [found.sentence]
 
 
 def test_flows_without_a_price_are_named_so_that_one_can_be_given(config):

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 import typer
 
@@ -15,7 +16,8 @@ from commands import NAVBOOK, clean_environment, navbook, sentence
 from navbook import schemas
 from navbook.cli import upkeep as commands
 from navbook.errors import Locked, SettingsInvalid
-from navbook.runner import locks, upkeep
+from navbook.runner import locks, manual, upkeep
+from navbook.runner.manual import Added
 from navbook.store import rewrite, tables
 from stores import configured, copied, grown, table
 from worlds import World, at
@@ -82,6 +84,16 @@ def test_a65_a_reset_leaves_no_row_of_the_account_and_a_copy_of_all(config):
     assert tables.read(str(copy), schemas.NAV_HISTORY, account="main").height == 4
     grown(config, busy())
     assert counts(config) == before, "collected again, all is there again"
+
+
+def test_what_people_said_of_others_outlives_a_reset(config):
+    """Numbers of entries and of accounts that are gone are not given to others."""
+    for account, amount in (("main", 100), ("sub", 200)):
+        manual.add(config, Added(account=account, kind="DEPOSIT", asset="USDT", amount=str(amount), time="2026-03-02T01:00"))
+    upkeep.reset(config, "main", str, agreed)
+    manual.add(config, Added(account="sub", kind="DEPOSIT", asset="USDT", amount="77", time="2026-03-02T02:00"))
+    kept = manual.entries(config)
+    assert dict(kept.select("entry", pl.col("amount").cast(pl.Float64)).iter_rows()) == {"e2": 200, "e3": 77}
 
 
 def test_a65_people_are_asked_and_a_no_deletes_nothing(config):

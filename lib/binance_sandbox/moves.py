@@ -23,7 +23,6 @@ SIDES = {"MAIN": "spot", "UMFUTURE": "futures", "CMFUTURE": "coin_futures", "MAR
 SPELLINGS = {"MAIN_ISOLATEDMARGIN": "MAIN_ISOLATED_MARGIN", "ISOLATEDMARGIN_MAIN": "ISOLATED_MARGIN_MAIN"}
 TYPES = {SPELLINGS.get(f"{one}_{other}", f"{one}_{other}"): (SIDES[one], SIDES[other])
          for one in SIDES for other in SIDES if one != other}
-TYPE_OF = {wallets: name for name, wallets in TYPES.items()}
 OTHER_TYPES = ("OPTION", "PORTFOLIO_MARGIN")    # products that nobody has here
 SYMBOL_NEEDED = {"ISOLATEDMARGIN_MARGIN": ("fromSymbol",), "MARGIN_ISOLATEDMARGIN": ("toSymbol",)}
 

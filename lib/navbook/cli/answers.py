@@ -64,7 +64,7 @@ def twin(account: Annotated[str, typer.Argument(help="An account's name.")], con
     from navbook.runner import twin
     loaded = settings.load(config)
     with twin.started(loaded, account) as (local, time):
-        for line in twin.says(loaded, account, local, time):
+        for line in twin.says(account, local, time):
             typer.echo(line)
         signal.pause()
 

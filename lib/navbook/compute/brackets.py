@@ -130,10 +130,6 @@ class BracketRules:
         return self.margin_type is MarginType.ISOLATED
 
     @property
-    def may_liquidate(self) -> bool:
-        return self.is_isolated or self.wallet_usdt is not None
-
-    @property
     def tiers(self) -> tuple[Tier, ...]:
         return self.brackets or FIRST_TIER
 
@@ -371,6 +367,11 @@ def reopen_deadline(rules: BracketRules, notice: int) -> int:
 def may_reopen(rules: BracketRules, reopens: int) -> bool:
     """Whether a position that was reopened `reopens` times may be so once more."""
     return rules.max_reopens is None or reopens < rules.max_reopens
+
+
+def minute_end(time: int) -> int:
+    """When the minute that `time` falls in is over."""
+    return time // MINUTE * MINUTE + MINUTE
 
 
 def reopening(rules: BracketRules, reopens: int, minute_end: int) -> tuple[int, int] | None:

@@ -146,7 +146,7 @@ def decide(rules: BracketRules, trade: LastTrade | None, held: float, exits: tup
         return _now_or_never(trade, held, trade.reopen, trade.due, trade.until, now)
     if trade.is_last or trade.state is TradeState.VOID:
         return ()
-    span = brackets.reopening(rules, trade.reopen, trade.closed_at // MINUTE * MINUTE + MINUTE)
+    span = brackets.reopening(rules, trade.reopen, brackets.minute_end(trade.closed_at))
     return _now_or_never(trade, held, trade.reopen + 1, *span, now) if span else ()
 
 

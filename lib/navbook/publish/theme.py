@@ -8,9 +8,6 @@ import altair as alt
 
 from navbook.publish.palette import CHART_MIME, FONT, LIGHT
 
-SERIES_COLOURS = {name: LIGHT[name] for name in ("account", "benchmark", "strategy")}
-
-
 
 def enable() -> None:
     """Use navbook's theme and renderer for the charts of this notebook."""

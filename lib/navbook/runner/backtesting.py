@@ -40,13 +40,13 @@ async def fetch(config: Settings, plan: Plan) -> Span:
     `SettingsInvalid` for a period that cannot be, `ExchangeError`.
     """
     if not asks_exchange(config):
-        return _span(config, plan, _last_stored(config, plan))
+        return _span(plan, _last_stored(config, plan))
     known = tables.latest(config.location, schemas.SNAPSHOTS)
-    if known and not _lacks(config, plan, span := _span(config, plan, known)):
+    if known and not _lacks(config, plan, span := _span(plan, known)):
         return span
     from navbook.exchange import client
     async with client.connect(config.environment, config.sandbox_url, purpose=Purpose.DOWNLOAD) as exchange:
-        span = _span(config, plan, known or await exchange.synchronise())
+        span = _span(plan, known or await exchange.synchronise())
         if known or _lacks(config, plan, span):
             await _fetch(config, exchange, list(_spans(plan, span).values()))
     return span
@@ -86,7 +86,7 @@ def _spans(plan: Plan, span: Span) -> dict[str, Span]:
     return {"": span, **{asset: leg for asset, leg in legs.items() if leg.symbol != plan.symbol}}
 
 
-def _span(config: Settings, plan: Plan, now: datetime) -> Span:
+def _span(plan: Plan, now: datetime) -> Span:
     end = now if plan.until == "now" else tables.moment(plan.until)
     first = tables.moment(plan.since) if plan.since else end - FIRST_LOOK
     first, end = (time.astimezone(UTC).replace(second=0, microsecond=0) for time in (first, end))

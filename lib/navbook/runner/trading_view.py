@@ -20,7 +20,7 @@ import polars as pl
 
 from navbook import schemas, vault
 from navbook.compute import brackets
-from navbook.compute.brackets import MINUTE, BracketRules
+from navbook.compute.brackets import BracketRules
 from navbook.compute.decisions import TradeState
 from navbook.errors import ExchangeError, SettingsInvalid
 from navbook.exchange import check, client, fetch, orders_read, parse
@@ -198,7 +198,7 @@ def _leg(plan: Plan, last: Trade | None, protected: frozenset[ExitOrder], told: 
     if last.state is TradeState.VOID:
         return Leg(state=LegState.CLOSED, **common)
     common |= {"closed_at": _moment(last.exit_time), "reason": last.reason, "pnl": _float(last.pnl)}
-    over = (last.exit_time or 0) // MINUTE * MINUTE + MINUTE
+    over = brackets.minute_end(last.exit_time or 0)
     span = None if last.is_last else brackets.reopening(plan.rules, last.reopen, over)
     if span is None:
         return Leg(state=LegState.CLOSED, **common)

@@ -118,7 +118,7 @@ def _ms(time: datetime) -> int:
     return round(time.timestamp() * 1000)
 
 
-def says(config: Settings, account: str, local: Sandbox, time: datetime) -> list[str]:
+def says(account: str, local: Sandbox, time: datetime) -> list[str]:
     """What to tell somebody who looks at the twin."""
     return [f"A twin of {account} as of {time:%Y-%m-%d %H:%M:%S} UTC: {local.url} (Ctrl-C ends it)",
             "In an empty folder, without keys and without touching your store:",

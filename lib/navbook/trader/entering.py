@@ -98,11 +98,10 @@ async def _refusal(desk: Desk, plan: Plan, contract: Contract, rules: BracketRul
                 f"{rules.notional:g} USDT; lower leverage or amount_usdt")
     if desk.force or plan.name in desk.forced:
         return None
-    return await _beyond_liquidation(desk, plan, rules, price, quantity)
+    return await _beyond_liquidation(desk, rules, price, quantity)
 
 
-async def _beyond_liquidation(desk: Desk, plan: Plan, rules: BracketRules, price: Decimal,
-                              quantity: Decimal) -> str | None:
+async def _beyond_liquidation(desk: Desk, rules: BracketRules, price: Decimal, quantity: Decimal) -> str | None:
     """Why the stop could not help: the exchange would take the position before."""
     wallet = None
     if rules.margin_type is MarginType.CROSSED:

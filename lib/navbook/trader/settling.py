@@ -115,7 +115,7 @@ class Outcome:
 
 async def settle(desk: Desk, plan: Plan, trade: Trade, seen: Seen) -> None:
     """Write down how the position was closed. Raises `NotNow` while the exchange does not tell all of it."""
-    known = await _orders_of(desk, plan, trade)
+    known = await _orders_of(desk, trade)
     until = at(await orders_read.clock(desk.exchange))    # it may have been closed since the check began
     fills = await orders_read.fills(desk.exchange, desk.account, plan.symbol, at(trade.entry_time or trade.due), until)
     fills = [row for row in fills if row["position_side"] == plan.side]
@@ -141,17 +141,13 @@ def _sentence(plan: Plan, trade: Trade) -> str:
             f"{shown(trade.exit_price)}: {trade.pnl:+.2f} USDT.")
     if trade.is_last:
         return f"{told} It stays closed."
-    span = brackets.reopening(plan.rules, trade.reopen, _minute_end(trade))
+    span = brackets.reopening(plan.rules, trade.reopen, brackets.minute_end(trade.exit_time or 0))
     if span is None:
         return f"{told} It stays closed: it was reopened {trade.reopen} times, as max_reopens says."
     return f"{told} It reopens at {at(span[0]):%H:%M:%S} UTC."
 
 
-def _minute_end(trade: Trade) -> int:
-    return (trade.exit_time or 0) // brackets.MINUTE * brackets.MINUTE + brackets.MINUTE
-
-
-async def _orders_of(desk: Desk, plan: Plan, trade: Trade) -> dict[str, ExitReason]:
+async def _orders_of(desk: Desk, trade: Trade) -> dict[str, ExitReason]:
     """Why each order of ours closed: id of the order that filled -> reason."""
     known = {}
     for kind, part in PARTS.items():

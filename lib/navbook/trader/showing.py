@@ -7,7 +7,6 @@ from contextlib import closing
 import polars as pl
 
 from navbook.compute import brackets
-from navbook.compute.brackets import MINUTE
 from navbook.compute.decisions import TradeState
 from navbook.exchange import orders_read
 from navbook.runner import locks, printing
@@ -68,7 +67,7 @@ def _state(plan: Plan, trade: Trade | None, now: int) -> str:
         return f"OPENING: {trade.note or 'at the next check'}."
     span = None
     if trade.state is TradeState.CLOSED and not trade.is_last:
-        span = brackets.reopening(plan.rules, trade.reopen, (trade.exit_time or 0) // MINUTE * MINUTE + MINUTE)
+        span = brackets.reopening(plan.rules, trade.reopen, brackets.minute_end(trade.exit_time or 0))
     if span is None:
         return f"CLOSED{f': {trade.note}' if trade.note else ''}."
     left = max(span[0] - now, 0) // 1000
