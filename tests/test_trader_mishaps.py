@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import timedelta
+from decimal import Decimal
 from itertools import count
 
 import pytest
 
+from exchanges import START, by_path, canned, keys_of, milliseconds, talk
 from navbook import schemas
-from navbook.errors import SettingsInvalid, TradeRefused
+from navbook.errors import AnswerUnreadable, SettingsInvalid, TradeRefused
+from navbook.exchange import orders_read
 from navbook.runner import trading_view
 from navbook.store import tables
 from navbook.trader import commands, entering, showing, wishes
@@ -204,6 +209,24 @@ def test_a_store_that_fails_ends_no_trader(floor):
     assert tables.read(floor.config.location, schemas.ORDERS).height == 3
 
 
+@pytest.mark.parametrize(("spoilt", "is_told"), [("FUNDING_FEE", True), ("COMMISSION", False)])
+def test_a_settlement_that_cannot_be_read_is_in_no_result(spoilt, is_told):
+    """Neither left out without a word, nor does another row keep a result away."""
+    good = {"symbol": "BTCUSDT", "incomeType": "FUNDING_FEE", "income": "-0.5", "asset": "USDT", "time": milliseconds(START),
+            "tranId": 1, "tradeId": "", "info": ""}
+    rows = [good, good | {"incomeType": spoilt, "income": None, "tranId": 2}]
+    with canned(by_path({"/fapi/v1/income": rows})) as (url, _):
+        def read():
+            return talk(url, lambda exchange: orders_read.funding(
+                exchange, "main", "BTCUSDT", START - timedelta(hours=1), START + timedelta(hours=1)), keys_of("main"))
+
+        if is_told:
+            with pytest.raises(AnswerUnreadable, match="GET /fapi/v1/income"):
+                read()
+        else:
+            assert read() == [(START, Decimal("-0.5"))]
+
+
 # -- what is shown -----------------------------------------------------------------------------------------------
 def test_the_page_shows_the_orders_that_wait_at_the_exchange(floor):
     floor.check()
@@ -220,7 +243,7 @@ def test_without_a_key_the_page_says_when_the_orders_were_seen(floor, monkeypatc
     for part in floor.sandbox.keys[floor.account]:
         monkeypatch.delenv(f"NAVBOOK_{floor.account.upper()}_{part.upper()}")
     shown = str(trading_view.shown(floor.config))
-    assert "1 position open, protected when the trader looked last" in shown or "protected when the trader looked last" in shown
+    assert re.search(r"One position open, protected when the trader looked last, \d+ \w+, \d\d:\d\d UTC\.", shown)
     assert "As the trader saw them" in shown
 
 
