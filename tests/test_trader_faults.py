@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from itertools import count
 
 import pytest
 
 from navbook.runner import alerts
 from test_sandbox_support import running
-from traders import FAST, PRICE, Floor, hasty
+from traders import FAST, PRICE, fresh_floor
 
 ORDER = {"path": "/fapi/v1/order", "method": "POST"}
 EXIT = {"path": "/fapi/v1/algoOrder", "method": "POST"}
 UNSURE, NOTHING = "may have been carried out or not", "could not be reached"
-NUMBER = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +23,7 @@ def exchange():
 
 @pytest.fixture
 def floor(exchange, tmp_path, monkeypatch):
-    """An account of its own, at 60 000."""
-    hasty(monkeypatch)
-    floor = Floor(exchange, tmp_path, monkeypatch, account=f"trader{next(NUMBER)}")
-    floor.heal()
-    floor.price(PRICE)
-    floor.position(**FAST)
+    floor = fresh_floor(exchange, tmp_path, monkeypatch, **FAST)
     yield floor
     floor.heal()
     exchange.control("symbols", symbol="BTCUSDT", status="TRADING", futures_tick="0.10", futures_step="0.001")

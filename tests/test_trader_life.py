@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from itertools import count
 
 import polars as pl
 import pytest
@@ -16,9 +15,8 @@ from navbook.runner import locks
 from navbook.store import tables
 from navbook.trader import checking, commands, showing, wishes
 from test_sandbox_support import MINUTE, running
-from traders import FAST, PRICE, Floor
+from traders import FAST, PRICE, Floor, fresh_floor
 
-NUMBER = count(1)
 TAKE_PROFIT, STOP = Decimal("60625.0"), Decimal("59687.5")    # of 0.016 BTC at 60 000, 10 and 5 USDT away
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
@@ -32,14 +30,7 @@ def exchange():
 
 @pytest.fixture
 def floor(exchange, tmp_path, monkeypatch):
-    """An account of its own, at 60 000."""
-    monkeypatch.setattr("navbook.trader.entering.BETWEEN_S", 0.01)
-    floor = Floor(exchange, tmp_path, monkeypatch, account=f"owner{next(NUMBER)}")
-    floor.heal()
-    exchange.control("clock", now=-(-floor.now // MINUTE) * MINUTE)
-    floor.price(PRICE)
-    floor.position()
-    return floor
+    return fresh_floor(exchange, tmp_path, monkeypatch)
 
 
 def by_hand(floor, side="SELL", quantity="0.016", **more):

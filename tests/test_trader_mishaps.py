@@ -6,7 +6,6 @@ import asyncio
 import re
 from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 
 import pytest
 
@@ -19,9 +18,7 @@ from navbook.store import tables
 from navbook.trader import commands, entering, showing, wishes
 from navbook.trader.desk import Desk
 from test_sandbox_support import MINUTE, running
-from traders import PRICE, Floor, hasty
-
-NUMBER = count(1)
+from traders import PRICE, Floor, fresh_floor
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +29,9 @@ def exchange():
 
 @pytest.fixture
 def floor(exchange, tmp_path, monkeypatch):
-    """An account of its own, at 60 000."""
-    hasty(monkeypatch)
     monkeypatch.setattr("navbook.trader.panicking.ROUND_S", 0.01)
-    floor = Floor(exchange, tmp_path, monkeypatch, account=f"hasty{next(NUMBER)}")
-    floor.heal()
-    exchange.control("clock", now=-(-floor.now // MINUTE) * MINUTE)
-    floor.price(PRICE)
+    floor = fresh_floor(exchange, tmp_path, monkeypatch)
     floor.price(3000, "ETHUSDT")
-    floor.position()
     return floor
 
 

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from test_sandbox_support import MINUTE, START, Sandbox, running
 FAST = {"check_every": "1m", "reopen_delay": "0s", "reopen_window": "10m"}    # a close reopens at the next check
 TRADING = {"enableReading": True, "enableFutures": True}
 BTC, PRICE = "BTCUSDT", 60_000
+NUMBER = count(1)
 FAULTS: list[dict[str, Any]] = [    # each way in which the sandbox can trouble a request
     {"code": -1007, "executed": True}, {"code": -1001, "executed": True}, {"code": -1021}, {"code": -2019}, {"status": 500},
     {"status": 429, "retry_after": 0}, {"status": 418, "retry_after": 1}, {"mode": "html"}, {"mode": "html", "executed": True},
@@ -175,6 +176,17 @@ class Floor:
 
     def told(self, words: str) -> bool:
         return any(words in line for line in self.said)
+
+
+def fresh_floor(sandbox: Sandbox, folder: Path, monkeypatch: Any, **rules: Any) -> Floor:
+    """An account of its own with a position, on a sandbox that others use too: at a whole minute and at 60 000."""
+    hasty(monkeypatch)
+    floor = Floor(sandbox, folder, monkeypatch, account=f"trader{next(NUMBER)}")
+    floor.heal()
+    sandbox.control("clock", now=-(-floor.now // MINUTE) * MINUTE)
+    floor.price(PRICE)
+    floor.position(**rules)
+    return floor
 
 
 @contextmanager

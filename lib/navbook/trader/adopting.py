@@ -75,7 +75,11 @@ def as_opened(desk: Desk, plans: Sequence[Plan]) -> list[Plan]:
     open_still = {trade.name: trade for trade in left
                   if trade.state is TradeState.OPEN or desk.journal.is_in_doubt(trade)}
     for trade in left:
-        if trade.name not in open_still and trade.name in legs:
+        if trade.name in open_still and not trade.is_last:
+            desk.change(trade, is_last=True)
+            desk.say(trade.name, "kept", f"{trade.symbol} {trade.side} is open, and navbook.toml names it no more: it is "
+                                         "protected until it closes, and not reopened.", "warning")
+        elif trade.name not in open_still and trade.name in legs:
             desk.change(trade, state=TradeState.VOID, is_last=True, note="navbook.toml names another leg")
             desk.say(trade.name, "refused", f"{trade.symbol} {trade.side} is not opened: navbook.toml names another "
                                             f"leg now, which navbook trade open {trade.name} opens.", "warning")
