@@ -343,7 +343,7 @@ def test_b34_start_and_stop_at_the_command_line(floor, tmp_path, monkeypatch):
             for part, value in floor.sandbox.keys[floor.account].items()}
     process = subprocess.Popen([NAVBOOK, "trade", "start"], cwd=floor.folder, env=clean_environment() | keys,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout.readline().startswith("Trading long on sandbox with owner")
+    assert process.stdout.readline().startswith(f"Trading long on sandbox with {floor.account}")
     stopped = navbook("trade", "stop", folder=floor.folder)
     assert stopped.returncode == 0, stopped.stderr
     said, _ = process.communicate(timeout=30)
