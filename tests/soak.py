@@ -40,7 +40,7 @@ from navbook.runner.workers import pool
 from navbook.settings import Settings
 from navbook.store import tables
 
-REBUILDS, PRUNES, WEEK = 24, 48, 24 * 7    # hours
+REBUILDS, PRUNES, WEEK, MONTH = 24, 48, 24 * 7, 24 * 30    # hours
 MOST_ATTEMPTS = 100
 KILLED = (("collect", "--no-notebook"), ("benchmark", "--no-notebook"), ("prune",))
 TOLD_EVERY_S = 30
@@ -103,6 +103,7 @@ class _Way:
     patience: soak_faults.Patience
     moments: dict[int, list[tuple[str, ...]]]
     longest: dict[tuple[str, ...], float] = field(default_factory=dict)    # seconds that a command took
+    pruned_at: dict[int, float] = field(default_factory=dict)              # hour -> the machine's time
     draw: random.Random = field(default_factory=lambda: random.Random(1))
 
     def go(self, hours: range, calendar: list[soak_world.Event]) -> None:
@@ -128,7 +129,16 @@ class _Way:
         if hour % REBUILDS == 0:
             rebuild.run(self.driven.config)
         if hour % PRUNES == 0:
+            self.let_age(hour)
             pruning.prune(self.driven.config, lambda said: None)
+
+    def let_age(self, hour: int) -> None:
+        """What was committed a month of this world ago is a month old for Delta too, which asks the machine's clock."""
+        self.pruned_at[hour] = time.time()
+        before = self.pruned_at.get(hour - MONTH, 0.0)
+        for file in Path(self.driven.config.location).glob("*/*/_delta_log/*"):
+            if file.stat().st_mtime < before:
+                os.utime(file, (before - MONTH * 3600, before - MONTH * 3600))
 
     def collect(self) -> None:
         """The slot's snapshot: tried until it is whole."""

@@ -112,7 +112,7 @@ def test_the_list_tells_where_each_value_comes_from(file, monkeypatch):
     rows = {key: (value, source) for key, value, source in configuring.listed(loaded(file)).iter_rows()}
     assert rows["tolerance"] == ("0.02", "environment")
     assert rows["fees.every"] == ('"month"', "file")
-    assert rows["keep.versions_days"] == ("90", "default")
+    assert rows["keep.versions_days"] == ("30", "default")
     own = {key: (value, source) for key, value, source in configuring.listed(loaded(file), "sub").iter_rows()}
     assert own["master"] == ('"main"', "file")
     assert own["benchmark.weights.BTC"] == ("0.5", "default")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -83,6 +85,23 @@ def test_files_of_versions_that_nobody_reads_any_more_go(config):
     keep(config, World())
     backups.create(config)
     assert backups.verify(config, "latest")
+
+
+def test_the_logs_of_facts_forget_what_is_older_than_the_versions_that_are_kept(config):
+    """Each opening lists them, so for who collects by the minute they must not grow for a month."""
+    day_by_day(config, 12)
+    short = config.model_copy(update={"keep": config.keep.model_copy(update={"versions_days": 2})})
+    told(pruning.prune, short)
+    log = Path(tables.uri(config.location, schemas.SNAPSHOTS)) / "_delta_log"
+    for days, whether in ((1, True), (3, False)):
+        then = time.time() - timedelta(days=days).total_seconds()
+        for file in log.glob("0*"):
+            os.utime(file, (then, then))
+        world = World()
+        world.snapshot(at(24 * (20 + days)), {"USDT": 1000})
+        keep(config, world)
+        assert (log / f"{0:020}.json").exists() is whether
+    assert table(config, "snapshots").height == 14
 
 
 def test_nothing_is_pruned_while_a_job_runs(config):

@@ -181,7 +181,7 @@ class Keep(Section):
     logs_rows: int = Field(100_000, ge=1)
     runs_days: int = Field(90, ge=1)       # run folders
     backups: int = Field(30, ge=1)         # but for those made before a deletion or an upgrade, which stay
-    versions_days: int = Field(90, ge=1)   # files of older table versions, which `navbook reproduce` reads
+    versions_days: int = Field(30, ge=1, le=30)    # older table versions, for `navbook reproduce`; Delta's own limit
 
 
 class Keys(BaseModel):

@@ -95,6 +95,7 @@ def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
     if table is None:
         return 0
     try:
+        _limit_log(table, schema, age)
         table.create_checkpoint()    # so that a reader of the newest version needs no old log
         dead = _left_over(table)
         for name in dead:
@@ -102,6 +103,16 @@ def vacuum(location: str, schema: FrameSchema, age: timedelta) -> int:
         return len(_vacuumed(table, age, dry_run=False)) + len(dead)
     except (DeltaError, OSError) as problem:
         raise StoreUnusable(tables.uri(location, schema), places.reason(problem)) from problem
+
+
+def _limit_log(table: DeltaTable, schema: FrameSchema, age: timedelta) -> None:
+    """Let the log of a table of facts forget what is older than `age`, with the next commit: each opening lists it.
+
+    An answer's stays as it is, a month: its newest commit tells its content hash.
+    """
+    wanted = {"delta.logRetentionDuration": f"interval {age.days} days"}
+    if schema.name in schemas.FACTS and not wanted.items() <= table.metadata().configuration.items():
+        table.alter.set_table_properties(wanted)
 
 
 def _left_over(table: DeltaTable) -> list[str]:

@@ -77,8 +77,8 @@ def as_opened(desk: Desk, plans: Sequence[Plan]) -> list[Plan]:
     for trade in left:
         if trade.name in open_still and not trade.is_last:
             desk.change(trade, is_last=True)
-            desk.say(trade.name, "kept", f"{trade.symbol} {trade.side} is open, and navbook.toml names it no more: it is "
-                                         "protected until it closes, and not reopened.", "warning")
+            desk.say(trade.name, "kept", f"{trade.symbol} {trade.side} is open, and navbook.toml names it no more: it "
+                                         "is protected until it closes, and not reopened.", "warning")
         elif trade.name not in open_still and trade.name in legs:
             desk.change(trade, state=TradeState.VOID, is_last=True, note="navbook.toml names another leg")
             desk.say(trade.name, "refused", f"{trade.symbol} {trade.side} is not opened: navbook.toml names another "
