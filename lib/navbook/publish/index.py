@@ -12,7 +12,7 @@ from navbook.publish import page, series, tables, words
 from navbook.publish.markup import Html
 from navbook.publish.series import State, Verdict
 from navbook.publish.site import Site
-from navbook.publish.tables import Cell
+from navbook.publish.tables import Cell, headed
 from navbook.types import Grade
 
 SPARK = 160    # points of a line as small as a word
@@ -34,25 +34,25 @@ def summary(site: Site, benchmark: words.Benchmark) -> Html:
     """All accounts together; groups are not counted again."""
     states = [site.state(name) for name in site.names if name not in site.groups]
     if not states:
-        return page.verdict_of(Html("<b>No account yet.</b>"), Html(
+        return headed(Html("<b>No account yet.</b>"), Html(
             "Accounts appear after their first snapshot: <code>{}</code>").format(page.COLLECT))
     accounts = words.count(len(states), "account")
     if missing := [state.account for state in states if not state.is_known_now]:
-        return page.verdict_of(Html("{}. <b>Not known now:</b> {}.").format(accounts, words.listed(missing)), Html(
+        return headed(Html("{}. <b>Not known now:</b> {}.").format(accounts, words.listed(missing)), Html(
             "A sum needs all of its parts. Collect again: <code>{}</code>").format(page.COLLECT))
     together, began = _together(states)
     nav = words.dollars(together.known["nav"] if together.known else None)
     if together.verdict is Verdict.TOO_EARLY:
-        return page.verdict_of(Html("{}, {}. <b>Too early to call.</b>").format(accounts, nav), Html(
+        return headed(Html("{}, {}. <b>Too early to call.</b>").format(accounts, nav), Html(
             "A comparison needs a second snapshot."))
     provisional = [state.account for state in states if state.known and state.known["grade"] == Grade.PROVISIONAL]
     several = len(states) > 1
-    fresh = page.verdict_of(
+    fresh = headed(
         Html("{}, {}. {}{}").format(accounts, nav, "Together " if several else "",
                                     page.ahead(together, benchmark, began, inside=several)),
         Html("{}").format(f"Provisional: {words.listed(provisional)}." if provisional
                           else "All newest snapshots are complete."))
-    return tables.either(fresh, page.verdict_of(Html("{}. <b>Not known now.</b>").format(accounts), Html(
+    return tables.either(fresh, headed(Html("{}. <b>Not known now.</b>").format(accounts), Html(
         "Nothing newer has been collected. Collect again: <code>{}</code>").format(page.COLLECT)))
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from navbook.publish import site, words
 from navbook.publish.markup import Html, join
 from navbook.publish.site import Site
+from navbook.publish.tables import headed
 
 FILTERS = ("level", "category", "account")
 SIGNS = {"warning": ("! warn", "warning"), "error": ("\N{MULTIPLICATION X} error", "negative"),
@@ -29,14 +30,14 @@ def header(about: Site, now: datetime) -> Html:
 def verdict(lines: pl.DataFrame) -> Html:
     """How many lines, and how many of them are warnings and errors."""
     if lines.is_empty():
-        return _said(Html("<b>No line yet.</b>"), "A run writes the first ones: navbook all.")
+        return headed(Html("<b>No line yet.</b>"), "A run writes the first ones: navbook all.")
     bad = [(name, lines.filter(pl.col("level").is_in(levels)).height, tone) for name, levels, tone in (
         ("error", ("error", "critical"), "negative"), ("warning", ("warning",), "warning"))]
     told = [Html('<b class="{}">{}</b>').format(tone, words.count(number, name).lower())
             for name, number, tone in bad if number]
     newest = lines["time"][0]
-    return _said(Html("{} lines, {}.").format(f"{lines.height:,}", join(told, " and ") or "no warning and no error"),
-                 f"{words.moment(lines['time'][-1], newest)} to {words.moment(newest, seconds=True)}.")
+    return headed(Html("{} lines, {}.").format(f"{lines.height:,}", join(told, " and ") or "no warning and no error"),
+                  f"{words.moment(lines['time'][-1], newest)} to {words.moment(newest, seconds=True)}.")
 
 
 def view(lines: pl.DataFrame) -> Html:
@@ -75,5 +76,3 @@ def _row(row: Mapping[str, object]) -> Html:
                     reason, seconds)
 
 
-def _said(sentence: Html, below: str) -> Html:
-    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)

@@ -17,6 +17,7 @@ from navbook import types
 from navbook.publish import figures, series, tables, words
 from navbook.publish.markup import Html, join
 from navbook.publish.series import State, Verdict
+from navbook.publish.tables import banner, headed
 from navbook.types import Grade
 
 COLLECT = "navbook collect"
@@ -28,9 +29,9 @@ def banners(nav_history: pl.DataFrame, flow_values: pl.DataFrame, collected: dat
     said = [_stale(collected)]
     if state.newest and not state.is_known_now:
         until = f" Figures end on {words.moment(state.known['time'])}." if state.known else ""
-        said.append(_banner("error", f"Incomplete: the snapshot of {words.moment(state.newest['time'])} has no total.",
-                            Html("{}{} Collect again: <code>{}</code>").format(
-                                words.sentence(state.newest["reason"], "A wallet could not be read"), until, COLLECT)))
+        said.append(banner("error", f"Incomplete: the snapshot of {words.moment(state.newest['time'])} has no total.",
+                           Html("{}{} Collect again: <code>{}</code>").format(
+                               words.sentence(state.newest["reason"], "A wallet could not be read"), until, COLLECT)))
     unpriced = series.without_price(flow_values, nav_history)
     if unpriced.height:
         flows = [f"{words.flow(flow['kind']).lower()} of {words.quantity(abs(flow['quantity']))} {flow['asset']} on "
@@ -38,15 +39,15 @@ def banners(nav_history: pl.DataFrame, flow_values: pl.DataFrame, collected: dat
         more = f" and {unpriced.height - 3} more" if unpriced.height > 3 else ""
         have, it = ("has", "It is") if unpriced.height == 1 else ("have", "They are")
         first = unpriced.row(0, named=True)
-        said.append(_banner("warning", f"{words.count(unpriced.height, 'flow')} {have} no price: "
-                                       f"{'; '.join(flows)}{more}.",
-                            Html("{} in neither the account's return nor the benchmark until you price it: "
-                                 "<code>navbook flows price {}:{} USD</code>").format(
-                                     it, first["source"], first["id"])))
+        said.append(banner("warning", f"{words.count(unpriced.height, 'flow')} {have} no price: "
+                                      f"{'; '.join(flows)}{more}.",
+                           Html("{} in neither the account's return nor the benchmark until you price it: "
+                                "<code>navbook flows price {}:{} USD</code>").format(
+                                    it, first["source"], first["id"])))
     if state.is_known_now and state.newest and state.newest["grade"] == Grade.PROVISIONAL:
-        said.append(_banner("warning", "The newest snapshot is provisional.",
-                            Html("{} It is shown and counted in returns, never in a fee.").format(
-                                words.sentence(state.newest["reason"]))))
+        said.append(banner("warning", "The newest snapshot is provisional.",
+                           Html("{} It is shown and counted in returns, never in a fee.").format(
+                               words.sentence(state.newest["reason"]))))
     return join(said)
 
 
@@ -54,17 +55,17 @@ def verdict(nav_history: pl.DataFrame, performance: pl.DataFrame, benchmark: wor
     """Ahead or behind, by how much, since when, and whether that may be luck; or what was known last."""
     state = series.state(nav_history, account)
     if state.newest is None:
-        return verdict_of(Html("<b>No snapshot yet.</b>"),
+        return headed(Html("<b>No snapshot yet.</b>"),
                         Html("The first one is taken by <code>{}</code>.").format(COLLECT))
     if state.verdict is Verdict.NOT_KNOWN:
-        return verdict_of(_not_known(state, benchmark), Html(
+        return headed(_not_known(state, benchmark), Html(
             "A number that is not known is not a number: nothing is estimated for what could not be read."))
     if state.verdict is Verdict.TOO_EARLY:
-        return verdict_of(Html("<b>Too early to call.</b>"), Html(
+        return headed(Html("<b>Too early to call.</b>"), Html(
             "The first snapshot is of {}; the next one can be compared with {}.").format(
                 words.moment(state.since), benchmark.full))
-    fresh = verdict_of(*_judged(state, figures.returns_of(nav_history, performance), benchmark))
-    stale = verdict_of(_not_known(state, benchmark), Html(
+    fresh = headed(*_judged(state, figures.returns_of(nav_history, performance), benchmark))
+    stale = headed(_not_known(state, benchmark), Html(
         "A number that is not known is not a number: nothing is estimated for the time since then."))
     return tables.either(fresh, stale)
 
@@ -87,22 +88,11 @@ def how(benchmark: words.Benchmark) -> Html:
 
 # The parts.
 
-def _banner(kind: str, headline: str | Html, rest: Html) -> Html:
-    sign = "\N{MULTIPLICATION X}" if kind == "error" else "!"
-    return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span>'
-                '<p><b>{}</b> {}</p></div>').format(kind, sign, headline, rest)
-
-
 def _stale(at: datetime | None) -> Html:
     if at is None:
         return Html("")
     headline = Html("Stale: last collected {} ago ({}).").format(tables.age(at), words.moment(at))
-    return tables.either(Html(""), _banner("error", headline, Html("Collect again: <code>{}</code>").format(COLLECT)))
-
-
-def verdict_of(sentence: Html, below: Html) -> Html:
-    """The head of a page: a sentence, and what is small below it."""
-    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)
+    return tables.either(Html(""), banner("error", headline, Html("Collect again: <code>{}</code>").format(COLLECT)))
 
 
 def _judged(state: State, returns: Mapping[str, Any] | None, benchmark: words.Benchmark) -> tuple[Html, Html]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from navbook.publish import tables, words
 from navbook.publish.markup import Html
+from navbook.publish.tables import headed
 
 CAUSES = {"delay": ("Check delay", "opened at another minute than in the backtest, or in one of the two alone"),
           "slippage": ("Slippage", "filled at another price than the candle's open, or than the level"),
@@ -32,7 +33,7 @@ def verdict(name: str, rows: pl.DataFrame) -> Html:
     else:
         head = Html('<span class="strategy">{}</span> made <b>{} {} than the backtest</b>{}.').format(
             name, words.dollars(abs(difference), 2), "more" if difference >= 0 else "less", _mostly(rows))
-    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(head, said)
+    return headed(head, said)
 
 
 def causes(rows: pl.DataFrame) -> Html:

@@ -16,6 +16,7 @@ from navbook.publish.markup import Html, join
 from navbook.publish.palette import LIGHT
 from navbook.publish.series import State, Verdict
 from navbook.publish.site import Site
+from navbook.publish.tables import headed
 
 NAME = "account"    # what every account is called here
 PLACES = 5          # of growth: a thousandth of a percent
@@ -37,7 +38,7 @@ def verdict(history: pl.DataFrame, benchmark: words.Benchmark) -> Html:
     """Ahead or behind, in points of return."""
     state = series.state(history, NAME)
     if state.known is None or state.counted < 2:
-        return _said(Html("<b>Too early to call.</b>"), "")
+        return headed(Html("<b>Too early to call.</b>"), "")
     alpha, since = _alpha(state), words.date(state.since, state.known["time"])
     word = Verdict.LEVEL if words.is_zero(100 * alpha, 1) else Verdict.AHEAD if alpha > 0 else Verdict.BEHIND
     sentence = Html('<b class="{}">{}</b>{}{} by <b>{}</b> since {}.').format(
@@ -45,8 +46,8 @@ def verdict(history: pl.DataFrame, benchmark: words.Benchmark) -> Html:
         words.points(abs(alpha)).removeprefix("+"), since)
     if word is Verdict.LEVEL:
         sentence = Html("<b>Level</b> with {} since {}.").format(benchmark.full, since)
-    return _said(sentence, f"{words.date(state.since, state.known['time'])} to {words.moment(state.known['time'])}, "
-                           "time-weighted: what came in or went out is neither gain nor loss.")
+    return headed(sentence, f"{words.date(state.since, state.known['time'])} to {words.moment(state.known['time'])}, "
+                            "time-weighted: what came in or went out is neither gain nor loss.")
 
 
 def buttons(histories: Mapping[str, pl.DataFrame]) -> Html:
@@ -129,5 +130,3 @@ def _now_below(history: pl.DataFrame) -> float:
     return float(series.counted(history).select(series.below_peak("twr_index"))["twr_index"][-1])
 
 
-def _said(sentence: Html, below: str) -> Html:
-    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)

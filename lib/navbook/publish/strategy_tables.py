@@ -15,6 +15,7 @@ import navbook
 from navbook.publish import tables, words
 from navbook.publish.markup import Html, join
 from navbook.publish.strategy import amount
+from navbook.publish.tables import headed
 
 WIDEST = 12        # values of a rule that a table of all settings has room for
 LISTED = 10        # settings in a list of the best
@@ -35,8 +36,7 @@ def verdict(about: Row) -> Html:
     rest = "" if against is None else Html(", <b>{} {} than half bitcoin, half ether</b>").format(
         words.dollars(abs(against)), "more" if against >= 0 else "less")
     tried = f" One of {about['settings']} settings tried: expect less." if about["settings"] > 1 else ""
-    return Html('<section class="verdict"><h1>{}{}.{}</h1><p>{}</p></section>').format(
-        result, rest, tried, _in_words(about))
+    return headed(Html("{}{}.{}").format(result, rest, tried), _in_words(about))
 
 
 def key_figures(about: Row, trades: pl.DataFrame) -> Html:

@@ -23,6 +23,18 @@ ROUTES = {COUNTS_1: "counts as $1", "via_btc": "via BTC", "via_eth": "via ETH", 
 Cell = str | Html
 
 
+def headed(sentence: Html, below: str | Html) -> Html:
+    """The head of a page: a sentence, and what is small below it."""
+    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)
+
+
+def banner(kind: str, headline: str | Html, rest: str | Html) -> Html:
+    """What keeps a page from being whole (`error`), or may (`warning`)."""
+    sign = "\N{MULTIPLICATION X}" if kind == "error" else "!"
+    return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span>'
+                '<p><b>{}</b> {}</p></div>').format(kind, sign, headline, rest)
+
+
 def section(heading: str, note: Cell, body: Html, *, name: str = "") -> Html:
     """A part of a page: a heading, a note if there is one, and what is below."""
     return Html('<section class="{}"><h2>{}</h2>{}{}</section>').format(

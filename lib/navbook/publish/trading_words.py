@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from navbook.publish import tables, trading, words
 from navbook.publish.markup import Html, join
+from navbook.publish.tables import banner, headed
 from navbook.publish.trading import Leg, LegState, Look, Metrics
 from navbook.types import ExitOrder
 
@@ -29,12 +30,12 @@ def header(look: Look, every: timedelta) -> Html:
 
 def banners(look: Look) -> Html:
     """What keeps the page from being whole, and a trader that does not run while something is to be done."""
-    said = [_banner("error", "Connection:", trouble) for trouble in look.troubles]
+    said = [banner("error", "Connection:", trouble) for trouble in look.troubles]
     if look.trouble:
-        said.append(_banner("error", "The trader's last check:", look.trouble))
+        said.append(banner("error", "The trader's last check:", look.trouble))
     busy = [leg for leg in look.legs if leg.state not in (LegState.CLOSED, LegState.NEVER)]
     if look.trader is False and busy:
-        said.append(_banner("warning", "The trader does not run:", Html(
+        said.append(banner("warning", "The trader does not run:", Html(
             "nothing is noticed, protected anew or reopened. Start it: <code>navbook trade start</code>")))
     return join(said)
 
@@ -44,7 +45,7 @@ def verdict(look: Look) -> Html:
     opened, naked = look.in_state(LegState.OPEN), unprotected(look)
     below = _trader(look)
     if naked:
-        return _verdict(Html('<b class="negative">Unprotected: {}.</b> {}').format(
+        return headed(Html('<b class="negative">Unprotected: {}.</b> {}').format(
             words.listed(leg.name for leg in naked), words.listed(_missing(leg) for leg in naked)), below)
     if not opened:
         first = Html("<b>Nothing is open.</b>")
@@ -54,8 +55,8 @@ def verdict(look: Look) -> Html:
             f", {words.moment(look.orders_at, look.now)}" if look.orders_at else "")
         first = Html("<b>{} open, {}{}.</b>{}").format(
             words.count(len(opened), "position"), both, seen, _floating(opened))
-    return _verdict(Html("{}{}").format(first, join(_next(leg, look.now) for leg in look.in_state(LegState.WAITING))),
-                    below)
+    return headed(Html("{}{}").format(first, join(_next(leg, look.now) for leg in look.in_state(LegState.WAITING))),
+                  below)
 
 
 def unprotected(look: Look) -> list[Leg]:
@@ -101,16 +102,6 @@ def unconfigured(environment: str, missing: str) -> Html:
 def gained(value: float) -> Html:
     """A gain or a loss to the cent, with its sign and in its colour."""
     return tables.toned(words.dollars(value, 2, signed=True), value, 2)
-
-
-def _banner(kind: str, headline: str, rest: str | Html) -> Html:
-    sign = "\N{MULTIPLICATION X}" if kind == "error" else "!"
-    return Html('<div class="banner {}" role="status"><span aria-hidden="true">{}</span><p><b>{}</b> {}</p></div>'
-                ).format(kind, sign, headline, rest)
-
-
-def _verdict(sentence: Html, below: Html) -> Html:
-    return Html('<section class="verdict"><h1>{}</h1><p>{}</p></section>').format(sentence, below)
 
 
 def _trader(look: Look) -> Html:
