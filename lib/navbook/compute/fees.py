@@ -179,6 +179,13 @@ def settled(periods: pl.DataFrame, payments: pl.DataFrame, rates: Mapping[str, f
         .with_columns(pending_usd=pending).select(list(FEES.columns)).sort(FEES.key))
 
 
+def dated(rows: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """FEES in which what the schedule does not have any more is of the time of its last payment (FEE_PAYMENTS)."""
+    paid = payments.filter(~pl.col("revoked")).group_by("account", "period").agg(paid=pl.col("time").max())
+    return rows.join(paid, on=["account", "period"], how="left", maintain_order="left").with_columns(
+        to_time=pl.coalesce("to_time", "paid")).drop("paid")
+
+
 def _sums(payments: pl.DataFrame) -> pl.DataFrame:
     """[account, period, agreed, collected_usd, waived_usd, adjusted_usd] of the payments that were not revoked."""
     usd = {column: pl.col("amount_usd").filter(pl.col("action") == action).sum().cast(pl.Float64)

@@ -13,7 +13,7 @@ from navbook import settings, vault
 from navbook.errors import SettingsInvalid
 from navbook.exchange import check, client
 from navbook.exchange.check import Finding
-from navbook.runner import config_file, locks, sandbox
+from navbook.runner import config_file, fees, locks, sandbox
 from navbook.settings import Keys, Settings
 
 Told = Callable[[str], None]
@@ -51,15 +51,29 @@ def remove(config: Settings, account: str, told: Told) -> None:
     if account not in config.accounts and account not in vault.kept(config):
         config.names(account)    # says which there are
     with locks.hold(config, "account"):
-        if account in config.accounts and config.file is not None and len(config.accounts) > 1:
-            config_file.edit(config, lambda document: document["accounts"].remove(account))
-            told(f"{account}: [accounts.{account}] is gone from {config.file}; facts stay (navbook reset takes them).")
-        elif len(config.accounts) == 1:
-            told(f"{account}: its section stays, for it is the only account.")
         told(f"{account}: its key is gone from {config.vault_file}." if vault.drop(config, account) else
              f"{account}: the vault had no key of it.")
+        if len(config.accounts) == 1:
+            told(f"{account}: its section stays, for it is the only account.")
+        elif account in config.accounts and config.file is not None:
+            _take_out(config, account, told)
     if source := vault.source(config, account):
         told(f"{account}: its key is still in the environment, as {source}; unset that.")
+
+
+def _take_out(config: Settings, account: str, told: Told) -> None:
+    """Its section goes, unless fees are pending: the rate that they are worked out with stands there."""
+    if (owed := fees.due(config, account)).height:
+        told(f"{account}: its section stays, for fees of {', '.join(owed['period'])} are pending: navbook fees collect "
+             "or waive settles them, then remove it again.")
+        return
+
+    def without(document: tomlkit.TOMLDocument) -> None:
+        sections: Any = document["accounts"]
+        del sections[account]
+
+    config_file.edit(config, without)
+    told(f"{account}: [accounts.{account}] is gone from {config.file}; facts stay (navbook reset takes them).")
 
 
 def listed(config: Settings) -> pl.DataFrame:

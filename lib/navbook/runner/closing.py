@@ -14,7 +14,7 @@ from navbook.errors import NavbookError, SettingsInvalid
 from navbook.runner import locks, printing, restating
 from navbook.settings import Settings
 from navbook.store import tables
-from navbook.types import COUNTED
+from navbook.types import COUNTED, Grade
 
 
 class MonthOpen(NavbookError):
@@ -91,9 +91,10 @@ def _not_over(config: Settings, names: list[str], start: datetime, end: datetime
                         for schema in (schemas.NAV_HISTORY, schemas.GROUP_HISTORY)).sort("time")
     newest = dict(tables.newest_times(config.location, schemas.SNAPSHOTS).iter_rows())
     for name in names:
-        own = history.filter(pl.col("account") == name)
+        known = history.filter(pl.col("account") == name)
+        own = known.filter(pl.col("grade") != Grade.BACKFILLED)    # which is in no figure
         inside = own.filter(pl.col("time").is_between(start, end))
-        if inside.is_empty() or newest.get(name, own["time"][-1]) > own["time"][-1]:
+        if inside.is_empty() or newest.get(name, known["time"][-1]) > known["time"][-1]:
             yield f"The figures of {name} are older than its snapshots; run navbook benchmark first."
         elif own["time"][-1] < end:
             yield (f"{start:%Y-%m} is not over for {name}: its newest snapshot is of {_minute(own['time'][-1])}; "

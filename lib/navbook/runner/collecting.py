@@ -52,7 +52,11 @@ class Collector:
         for reading in readings:
             if reading.wallets.get(Wallet.SPOT) is WalletState.FAILED:
                 reading.forget()    # the key's uid is unknown: it may be another account's
-        self._keep(harvest, [reading for reading in readings if self._is_the_same_account(reading, harvest)])
+        kept: list[Reading] = []
+        for reading in readings:
+            if self._is_the_same_account(reading, harvest) and self._is_no_twin(reading, kept, harvest):
+                kept.append(reading)
+        self._keep(harvest, kept)
         return list(readings)
 
     async def _logged(self, name: str, now: datetime, flows: bool, lookback: timedelta | None) -> Reading:
@@ -119,6 +123,19 @@ class Collector:
         harvest.problems.append(
             f"{reading.account}: its key belongs to the Binance uid {reading.uid}, but {self.config.location} holds "
             f"this account with {stored}; give the new account another name, or another store.")
+        return False
+
+    def _is_no_twin(self, reading: Reading, before: list[Reading], harvest: Harvest) -> bool:
+        """Whether no account of navbook.toml that was here first has this uid; if one has, the harvest says so."""
+        if reading.uid is None:
+            return True
+        stored = self.known.accounts.filter(pl.col("uid") == reading.uid).sort("id")["account"]
+        first = [*(name for name in stored if name in self.config.accounts),
+                 *(other.account for other in before if other.uid == reading.uid), reading.account][0]
+        if first == reading.account:
+            return True
+        harvest.problems.append(f"{reading.account}: its key belongs to the Binance account that {first} is already, "
+                                "which would count twice; give it its own key, or take it out of navbook.toml.")
         return False
 
     def _keep(self, harvest: Harvest, readings: list[Reading]) -> None:

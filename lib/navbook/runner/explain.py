@@ -55,7 +55,7 @@ def moment(config: Settings, account: str, time: str = "now", benchmark: str = O
         raise TablesStale(f"There is no benchmark of {account} yet; navbook collect, then {NEXT}.")
     _refuse_unknown(benchmark, values["benchmark"].unique())
     until = None if time == "now" else tables.moment(time)
-    _refuse_stale(config, account, until)
+    refuse_stale(config, account, until)
     own = values.filter(pl.col("benchmark") == benchmark).sort("time")
     past = own.filter(pl.col("time") <= until) if until else own
     if past.is_empty():
@@ -72,10 +72,17 @@ def _refuse_unknown(benchmark: str, known: pl.Series) -> None:
         raise SettingsInvalid(f"There is no benchmark {benchmark}; there are {', '.join(sorted(known))}.")
 
 
-def _refuse_stale(config: Settings, account: str, until: datetime | None) -> None:
+def history_of(config: Settings, account: str) -> pl.DataFrame:
+    """NAV_HISTORY of an account, or GROUP_HISTORY of a group."""
+    schema = schemas.GROUP_HISTORY if account in config.groups else schemas.NAV_HISTORY
+    return tables.read(config.location, schema, account=account)
+
+
+def refuse_stale(config: Settings, account: str, until: datetime | None = None) -> None:
     """Raises `TablesStale` when a snapshot up to `until` is newer than the derived tables."""
-    computed = tables.read(config.location, schemas.NAV_HISTORY, account=account)["time"].max()
-    taken = tables.read(config.location, schemas.SNAPSHOTS, account=account)["time"]
+    computed = history_of(config, account)["time"].max()
+    members = config.groups[account].accounts if account in config.groups else [account]
+    taken = tables.read(config.location, schemas.SNAPSHOTS, accounts=members)["time"]
     newest = taken.filter(taken <= until).max() if until else taken.max()
     if isinstance(computed, datetime) and isinstance(newest, datetime) and newest > computed:
         raise TablesStale(f"The tables of {account} end at {when(computed)}, and there is a snapshot of "

@@ -11,10 +11,10 @@ import duckdb
 import polars as pl
 
 from navbook import schemas
-from navbook.compute import yearly
+from navbook.compute import fees, yearly
 from navbook.errors import SettingsInvalid, StoreUnusable
 from navbook.publish import statement, words
-from navbook.runner import known, queries, restating, sheets, stores
+from navbook.runner import explain, known, queries, restating, sheets, stores
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 from navbook.store import catalog, tables
@@ -26,13 +26,16 @@ def year(config: Settings, number: int, account: str = "all", to: Path | None = 
     """Write the sheets and the statement of a year (UTC) of `account`, or of all; return the files.
 
     Without `to` into the folder of the runs. Writing the same again changes nothing. Raises `SettingsInvalid`
-    for an unknown account, a year without data, or, unless `force`, a file with other content.
+    for an unknown account, a year without data, or, unless `force`, a file with other content, and `TablesStale`.
     """
     if account != "all":
         stores.require(config, account)
     start, end = datetime(number, 1, 1, tzinfo=UTC), datetime(number + 1, 1, 1, tzinfo=UTC)
     frames = {schema.name: tables.read(config.location, schema, account=account) for schema in
               (*sheets.TABLES, schemas.PERFORMANCE, schemas.CLOSINGS, schemas.QUARANTINE, schemas.BENCHMARK_JOURNAL)}
+    frames["fees"] = fees.dated(frames["fees"], frames["fee_payments"])
+    for name in frames["snapshots"]["account"].unique().sort():
+        explain.refuse_stale(config, name)
     if not any(_inside(frames[name], start, end).height for name in ("snapshots", "cash_flows")):
         raise SettingsInvalid(f"There is nothing of {number} in {config.location}; navbook check says what there is.")
     texts = {f"{name}.csv": text for name, text in sheets.year(frames, start, end).items()}

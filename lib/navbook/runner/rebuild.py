@@ -24,7 +24,7 @@ from navbook.types import OWN_BENCHMARK
 
 ROWS_AT_ONCE = 800_000    # balances in a batch: what bounds the memory of a rebuild, however long the history
 SHARED = ("prices", "candles")
-TIMELESS = ("cash_flows", "manual_entries")    # what is said later may be about an earlier time
+TIMELESS = ("cash_flows", "manual_entries", "fee_payments")    # what is said later may be about an earlier time
 ONLY = {"candles": (cash_flows.TELLS_PRICE,)}    # of a table, where not all of it is wanted
 Progress = Callable[[int, int], None]
 

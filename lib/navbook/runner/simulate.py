@@ -15,7 +15,6 @@ from navbook.exchange import values
 from navbook.runner import explain, rebuild
 from navbook.runner.arithmetic import at_price, usd, when
 from navbook.settings import Settings
-from navbook.store import tables
 
 UNITS = pl.Decimal(38, 12)
 
@@ -45,9 +44,13 @@ def simulate(config: Settings, account: str, asset: str, amount: str, time: str 
         raise SettingsInvalid("An amount of 0 changes nothing; -500 is a withdrawal of 500.")
     at = given or _price(config, found, asset.upper())
     moved = quantity * at
-    nav = tables.read(config.location, schemas.NAV_HISTORY, account=account).filter(pl.col("time") == found.time)["nav"]
+    nav = explain.history_of(config, account).filter(pl.col("time") == found.time)["nav"]
+    rules = rebuild.rules_of(config, account)
+    if set(rules.weights) != set(found.units):
+        raise explain.TablesStale(f"navbook.toml names other assets for the benchmark of {account} than it was worked "
+                                  f"out with; {explain.NEXT}.")
     units, _warning = benchmark.units_after(
-        rebuild.rules_of(config, account), Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal",
+        rules, Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal",
                                                  fact="simulated", flow_usd=moved, nav_before=nav[0]),
         found.units, found.prices)
     after = sum(held * found.prices[leg] for leg, held in units.items())

@@ -206,7 +206,7 @@ def moment(until: str | datetime) -> datetime:
         time = datetime.fromisoformat(until) if isinstance(until, str) else until
     except ValueError:
         raise SettingsInvalid(f"{until!r} is not a time; write it like 2026-05-01T12:00, in UTC, or now.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def uri(location: str, schema: FrameSchema) -> str:
