@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -252,6 +253,23 @@ def test_the_commands_take_keys_from_a_script_and_collect_with_them_through_a_ke
     words = [word.encode() for word in (key, secret, SECRET)]
     assert [place.name for place in files if any(word in place.read_bytes() for word in words)] == []
     assert "set SESSION_SECRET" in sentence(navbook("collect", "--no-notebook", folder=local.folder))
+
+
+def test_an_account_goes_wherever_its_section_stands(tmp_path):
+    (tmp_path / "navbook.toml").write_text('[accounts.main]\n[benchmark]\nrebalance = "never"\n[accounts.sub]\nfee_rate = 0.1\n')
+    told_by(accounts.remove, settings.load(tmp_path / "navbook.toml"), "sub")
+    assert list(settings.load(tmp_path / "navbook.toml").accounts) == ["main"]
+
+
+def test_one_binance_account_is_collected_once(local):
+    """Under a second name it would count twice."""
+    local.account(mine := name(), {"spot": {"USDT": "5"}})
+    local.use_keys(twin := name(), *secrets_of(mine))
+    local.sections.append(f"[accounts.{twin}]")
+    for hours in (0, 1):
+        with pytest.raises(SnapshotIncomplete, match=f"{twin}: its key belongs to the Binance account that {mine} is already"):
+            local.collect(START + timedelta(hours=hours))
+    assert local.read("snapshots")["account"].to_list() == [mine, mine]
 
 
 def test_without_a_secret_no_key_is_asked_for(tmp_path):

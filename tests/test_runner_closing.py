@@ -9,6 +9,7 @@ from navbook import schemas
 from navbook.errors import SettingsInvalid
 from navbook.runner import closing
 from navbook.store import catalog, rewrite, tables
+from navbook.types import Grade
 from stores import configured, copied, grown, rebuilt, table
 from worlds import World, at, only
 
@@ -102,6 +103,13 @@ def test_a_month_whose_last_snapshot_counts_in_nothing_is_refused(tmp_path):
     with pytest.raises(closing.MonthOpen, match=r"main has no figure for the end of 2026-03: its snapshot of 2026-03-03 "
                                                 r"00:00 UTC is incomplete .*navbook delete --facts"):
         closing.close(config, "2026-03")
+
+
+def test_backfilled_days_at_a_months_end_keep_nobody_from_closing_it(config):
+    world = spring()
+    world.snapshot(at(27 * 24), {"USDT": 10_500}, grade=Grade.BACKFILLED)
+    grown(config, world)
+    assert only(closing.close(config, "2026-03"))["nav_to"] == 10_400
 
 
 def test_figures_older_than_the_snapshots_are_refused(config):

@@ -21,10 +21,10 @@ from navbook import schemas
 from navbook.cli import app
 from navbook.errors import SettingsInvalid
 from navbook.publish import statement, words
-from navbook.runner import closing, export, queries
+from navbook.runner import closing, explain, export, queries
 from navbook.store import tables
 from navbook.types import FlowKind, FlowStatus
-from stores import configured, copied, grown
+from stores import configured, copied, grown, keep, rebuilt
 from worlds import World, at
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
@@ -114,6 +114,23 @@ def test_the_same_again_changes_nothing_and_other_content_is_kept(config):
     assert not (folder / "income.csv").exists(), "all or nothing"
     exported(config, force=True)
     assert (folder / "flows.csv").read_bytes() == before["flows.csv"][0]
+
+
+def test_what_was_paid_of_a_period_that_is_gone_keeps_its_row(config, tmp_path):
+    tables.append(config.location, schemas.FEE_PAYMENTS, schemas.FEE_PAYMENTS.rows([
+        dict.fromkeys(schemas.FEE_PAYMENTS.columns) | {"account": "main", "id": "p1", "period": "2020-01", "action": "COLLECTED",
+        "time": at(3), "amount_usd": 7, "revoked": False, "seen_at": at(3)}]))
+    rebuilt(config)
+    (row,) = [row for row in sheet(exported(config, to=tmp_path / "out"), "fees") if row["period"] == "2020-01"]
+    assert Decimal(row["collected_usd"]) == 7
+
+
+def test_figures_older_than_the_snapshots_are_not_exported(config):
+    world = spring()
+    world.snapshot(at(40 * 24), {"USDT": 1})
+    keep(config, world)
+    with pytest.raises(explain.TablesStale, match="run navbook benchmark"):
+        exported(config)
 
 
 def test_one_account_alone(config, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from commands import navbook
 from navbook.errors import SettingsInvalid
-from navbook.runner import simulate
+from navbook.runner import explain, simulate
 from stores import configured, keep, rebuilt
 from worlds import World, at, only
 
@@ -55,6 +55,14 @@ def test_what_cannot_be_simulated(tmp_path, asset, amount, told):
     with pytest.raises(SettingsInvalid, match=told):
         simulate.simulate(config, "main", asset, amount)
     assert "= 10.00 USD" in simulate.simulate(config, "main", "XRP", "5", price="2").said
+
+
+def test_a_group_is_simulated_too_and_other_legs_only_after_a_rebuild(tmp_path):
+    config = books(tmp_path, '[groups.all_of_it]\naccounts = ["main"]\n[benchmark]\nrebalance = "never"\n')
+    assert "in all_of_it" in simulate.simulate(config, "all_of_it", "USDT", "5000", time="2026-03-02T03:00+02:00").said
+    other = config.model_copy(update={"benchmark": config.benchmark.model_copy(update={"weights": {"BTC": 0.5, "SOL": 0.5}})})
+    with pytest.raises(explain.TablesStale, match="names other assets for the benchmark of main"):
+        simulate.simulate(other, "main", "USDT", "5000")
 
 
 def test_the_command_line_takes_an_amount_below_zero(tmp_path):

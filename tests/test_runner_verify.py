@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from navbook.runner.verify import TablesDiffer
 from navbook.schemas import BENCHMARK_JOURNAL, NAV_HISTORY
 from navbook.store import tables
 from navbook.types import FlowKind
-from stores import configured, copied, keep, rebuilt
+from stores import configured, copied, keep, rebuilt, table
 from worlds import World, at
 
 COMPUTED = ("holdings", "flow_values", "nav_history", "benchmark_values", "benchmark_journal", "performance")
@@ -123,6 +124,15 @@ def test_a43_rows_that_no_fact_stands_behind(config):
     extra = rows.head(1).with_columns(account=pl.lit("ghost"))
     write_deltalake(place(config, "nav_history"), pl.concat([rows, extra]), mode="overwrite")
     assert any("ghost 2026-03-02 00:00:00: row is stored, not missing" in line for line in found(config))
+
+
+def test_a_payment_that_was_recorded_since_is_no_fault(config):
+    tables.append(config.location, schemas.FEE_PAYMENTS, schemas.FEE_PAYMENTS.rows([
+        dict.fromkeys(schemas.FEE_PAYMENTS.columns) | {"account": "main", "id": "p1", "period": "2020-01", "action": "COLLECTED",
+        "time": datetime.now(UTC), "amount_usd": 7, "revoked": False, "seen_at": datetime.now(UTC)}]))
+    rebuilt(config)
+    assert [line for line in found(config) if "differ" in line] == []
+    assert table(config, "fees").filter(period="2020-01")["collected_usd"].to_list() == [7]
 
 
 def test_snapshots_that_came_after_the_rebuild_are_no_fault(config):

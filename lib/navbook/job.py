@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -67,5 +66,7 @@ class Job(Section):
 
     @property
     def lock(self) -> str:
-        """What two runs must not hold at once: one of our notebooks is one, whatever its job is called."""
-        return PurePath(self.notebook or "").stem
+        """What two runs must not hold at once: a notebook is one, whatever its job is called."""
+        if self.notebook in OURS:
+            return self.notebook
+        return "notebook-" + re.sub(r"[^\w.-]", "+", self.notebook or "")

@@ -38,7 +38,7 @@ from pydantic_settings import (
 from navbook import redaction
 from navbook.errors import SettingsInvalid
 from navbook.job import OURS, Job, JobName, Section
-from navbook.types import Environment
+from navbook.types import OWN_BENCHMARK, Environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = CHECKOUT / "notebooks"
@@ -263,6 +263,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"groups.{name} has the name of an account")
             if strangers := set(group.accounts) - set(self.accounts):
                 raise ValueError(f"groups.{name} names {', '.join(sorted(strangers))}, which is no account")
+        if OWN_BENCHMARK in self.benchmarks:
+            raise ValueError(f"benchmarks.{OWN_BENCHMARK} has the name of an account's own benchmark; give it another")
         variables = [variable_of(name) for name in self.accounts]
         if twins := {variable for variable in variables if variables.count(variable) > 1}:
             raise ValueError(f"two accounts would share the variables NAVBOOK_{min(twins)}_API_KEY")

@@ -7,6 +7,7 @@ in `<runs>/.alerts/<environment>.json`. What could not be delivered is tried aga
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,8 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from navbook import redaction, settings
-from navbook.errors import FolderUnusable, Locked, NavbookError
+from navbook.errors import FolderUnusable, Locked, NavbookError, SettingsInvalid
+from navbook.job import OURS
 from navbook.runner import logs
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
@@ -76,8 +78,15 @@ def over(config: Settings, cause: str, sentence: str) -> None:
 
 
 def opened(config: Settings) -> dict[str, Alert]:
-    """The causes that are open, by name."""
-    return _read(_place(config))
+    """The causes that are open, by name; but for those of jobs and accounts that are no more, which nothing ends."""
+    return {cause: alert for cause, alert in _read(_place(config)).items() if _can_end(config, cause)}
+
+
+def _can_end(config: Settings, cause: str) -> bool:
+    if job := re.fullmatch(r"(.+) (failed|missed)", cause):
+        return job[1] in (*config.jobs, *OURS)
+    account = re.fullmatch(r"(.+) (incomplete|nav difference)", cause)
+    return account is None or not config.accounts or account[1] in (*config.accounts, *config.groups)
 
 
 @contextmanager
@@ -130,7 +139,11 @@ def send(config: Settings, title: str, sentence: str) -> bool:
 
 def _sent(config: Settings, title: str, sentence: str, level: Level | None) -> bool:
     """Whether every place was reached. Nowhere to send counts as sent: the log and `navbook alerts` have it."""
-    urls = settings.alert_urls(config)
+    try:
+        urls = settings.alert_urls(config)
+    except SettingsInvalid as problem:    # such as a file of addresses that is gone: no run ends of that
+        logs.logger().warning("an alert was not delivered", operation="alert", reason=str(problem))
+        return False
     if not urls:
         return True
     import apprise

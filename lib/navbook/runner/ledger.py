@@ -45,8 +45,9 @@ def close(config: Settings, job: str) -> None:
 def fates(config: Settings, job: str | None = None, last: int = 50, now: datetime | None = None) -> pl.DataFrame:
     """The newest slots, oldest first: those that no run has written down yet are worked out; the newest may still
     be begun."""
-    known = _of(tables.read(config.location, schemas.SLOTS), job)
-    settled = (now or datetime.now(UTC)) - slots.ON_TIME
+    now = now or datetime.now(UTC)
+    known = _of(tables.read(config.location, schemas.SLOTS, until=now), job)    # a clock may have been ahead once
+    settled = now - slots.ON_TIME
     unwritten = [row for name in config.jobs if job in (None, name)
                  for row in slots.fates(config, name, settled, running=_running_slot(config, name))]
     rows = pl.concat([known, schemas.SLOTS.rows(unwritten)]) if unwritten else known

@@ -144,7 +144,7 @@ def keep_house(config: Settings, now: datetime | None = None) -> int:
     if not config.logs_folder.exists():
         return 0
     try:
-        if done.exists() and done.read_text(encoding="utf-8").strip() >= today:
+        if done.exists() and done.read_text(encoding="utf-8").strip() == today:
             return 0
         with FileLock(config.logs_folder / ".kept-house.lock", timeout=0):
             gone = prune(config, now)

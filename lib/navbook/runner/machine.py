@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from navbook import schemas, settings
 from navbook.errors import ExchangeError
+from navbook.job import OURS
 from navbook.publish import words
 from navbook.runner import alerts, backups, records, stores
 from navbook.runner.finding import Finding, State
@@ -114,7 +115,9 @@ def backup(config: Settings, now: datetime) -> Finding:
 
 def runs(config: Settings, now: datetime) -> Finding:
     """How the newest run of each job ended."""
-    newest = tables.read(config.location, schemas.RUNS).sort("started_at").group_by("job", maintain_order=True).last()
+    known = pl.col("job").is_in([*config.jobs, *OURS])    # a job that is no more cannot mend its last run
+    newest = (tables.read(config.location, schemas.RUNS).filter(known).sort("started_at")
+              .group_by("job", maintain_order=True).last())
     lines = tuple(f"{row['job']}: {row['started_at']:%Y-%m-%d %H:%M} UTC {row['status']}"
                   + (f": {row['reason']}" if row["reason"] else "") for row in newest.iter_rows(named=True))
     failed = newest.filter(pl.col("status") != "ok").sort("job")

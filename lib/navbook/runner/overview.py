@@ -65,7 +65,7 @@ def operations(config: Settings) -> Operations:
 
 def slots(config: Settings) -> pl.DataFrame:
     """SLOTS of collect; none where it has no cron expression."""
-    return tables.read(config.location, schemas.SLOTS, pl.col("job") == "collect")
+    return tables.read(config.location, schemas.SLOTS, pl.col("job") == "collect", until=datetime.now(UTC))
 
 
 def entries(config: Settings, about: Site) -> list[Entry]:

@@ -5,13 +5,12 @@ Small files of the facts are put together first: a table that is appended to eve
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from navbook import schemas
-from navbook.runner import backups, locks, log_files, logs
+from navbook.runner import backups, locks, log_files, logs, records
 from navbook.settings import Settings
 from navbook.store import looks, upkeep
 
@@ -30,16 +29,15 @@ def prune(config: Settings, told: Told, *, dry_run: bool = False, now: datetime 
              "put together.")
         return
     with locks.hold(config, "collect"), locks.hold(config, "benchmark"), logs.session(config, "prune") as log:
-        for folder in old:
-            shutil.rmtree(folder)
+        removed = sum(records.remove(folder) for folder in old)
         rows = log_files.prune(config, now)
         copies = backups.prune(config)
         merged = {name: upkeep.compact(config.location, schema) for name, schema in schemas.FACTS.items()}
         read = looks.under_way(config.location)    # after a rebuild that was killed: its files must stay
         files = sum(upkeep.vacuum(config.location, schema, timedelta(days=config.keep.versions_days))
                     for name, schema in {**schemas.TABLES, "before": looks.BEFORE}.items() if name not in read)
-        log.info("pruned", runs=len(old), log_rows=rows, backups=len(copies), files=files)
-    told(f"Removed {len(old)} run folders, {rows} log rows, {len(copies)} backups and {files} files of older versions; "
+        log.info("pruned", runs=removed, log_rows=rows, backups=len(copies), files=files)
+    told(f"Removed {removed} run folders, {rows} log rows, {len(copies)} backups and {files} files of older versions; "
          f"put {sum(merged.values())} small files of facts together.")
 
 

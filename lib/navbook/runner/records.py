@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 import navbook
 from navbook import schemas, settings
 from navbook.errors import FolderUnusable
+from navbook.runner import logs
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
 from navbook.store import tables
@@ -36,6 +37,7 @@ ROOM = "run.json.room"    # bytes to give back when the disk is full, so that th
 ROOM_BYTES = 65_536
 KILLED = "its process was gone before it could say how it ended: killed, or out of memory"
 TIME_FORMAT = "%Y-%m-%dT%H%M%SZ"
+FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z_.+_[^_]+")    # of a run: when, whose, and some letters
 
 
 @dataclass
@@ -133,7 +135,7 @@ def close_dead(config: Settings, job: str) -> list[Record]:
 def _closed(config: Settings, job: str, folder: Path) -> Record | None:
     record = Record.read(folder)
     if record is None:    # killed before its first word
-        started, account, _ = folder.name.split("_", 2)
+        started, account = folder.name.rpartition("_")[0].split("_", 1)
         record = Record(run=folder.name, job=job, notebook=job, account=account,
                         environment=config.environment, store=config.location, status=RunStatus.RUNNING.value,
                         started_at=datetime.strptime(started, TIME_FORMAT).replace(tzinfo=UTC).isoformat(),
@@ -160,8 +162,9 @@ def register(config: Settings, records: list[Record]) -> None:
 
 
 def folders(config: Settings, job: str) -> list[Path]:
-    """The folders of a job's runs, oldest first."""
-    return sorted(place for place in (config.runs_folder / job).glob("*Z_*_*") if place.is_dir())
+    """The folders of a job's runs, oldest first; what a person put beside them is none."""
+    return sorted(place for place in (config.runs_folder / job).glob("*Z_*_*") if FOLDER.fullmatch(place.name)
+                  and place.is_dir())
 
 
 def forget(config: Settings, job: str, now: datetime) -> int:
@@ -170,10 +173,19 @@ def forget(config: Settings, job: str, now: datetime) -> int:
         return 0    # nobody said how long
     oldest = f"{now - timedelta(days=config.jobs[job].keep_days):{TIME_FORMAT}}"
     gone = [place for place in folders(config, job) if place.name < oldest]
-    for place in gone:
-        with suppress(FileNotFoundError):    # somebody tidied up meanwhile
-            shutil.rmtree(place)
-    return len(gone)
+    return sum(remove(place) for place in gone)
+
+
+def remove(folder: Path) -> bool:
+    """Whether the folder of a run went. One that cannot go is logged and ends nothing."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:    # somebody tidied up meanwhile
+        return False
+    except OSError as problem:
+        logs.logger().warning("the folder of a run stays", operation="prune", reason=str(problem))
+        return False
+    return True
 
 
 def code_version() -> str:

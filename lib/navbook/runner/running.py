@@ -35,9 +35,9 @@ def run(config: Settings, name: str, texts: Mapping[str, str], told: Told) -> No
     for each in (name, *config.job(name).then):
         try:
             _run(config, each, texts if each == name else {}, told)
-        except (Locked, StoreMismatch, SettingsInvalid, UnknownParameter):
-            raise    # no run began: what follows would show nothing new
         except NavbookError as trouble:
+            if each == name and isinstance(trouble, Locked | StoreMismatch | SettingsInvalid | UnknownParameter):
+                raise    # no run began: what follows would show nothing new
             troubles.append(trouble)
     commands.raise_together(troubles)
 

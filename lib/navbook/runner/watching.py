@@ -3,7 +3,7 @@ slots that were missed; and the week in one sentence."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -62,8 +62,8 @@ def nav_differences(config: Settings) -> None:
 
 def missed_slots(config: Settings, job: str) -> None:
     """An alert when the newest slot of `job`, or the one before it, was not served; its next one ends it."""
-    newest = tables.read(config.location, schemas.SLOTS, pl.col("job") == job).sort("time").tail(2)
-    missed = newest.filter(pl.col("fate").is_in([Fate.SKIPPED, Fate.FAILED]))
+    over = tables.read(config.location, schemas.SLOTS, pl.col("job") == job, until=datetime.now(UTC))
+    missed = over.sort("time").tail(2).filter(pl.col("fate").is_in([Fate.SKIPPED, Fate.FAILED]))
     cause = f"{job} missed"
     if missed.height:
         row = missed.row(-1, named=True)
