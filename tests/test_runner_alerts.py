@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -135,6 +135,30 @@ def test_a_heartbeat_that_nobody_hears_is_logged_and_fails_no_run(config, webhoo
     run(config)
     (row,) = log_files.rows(config, log_files.wanted(level="warning"))
     assert row["event"] == "the heartbeat was not heard"
+
+
+def test_a_file_of_addresses_that_is_gone_fails_no_run(config, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAVBOOK_ALERTS_URLS_FILE", str(tmp_path / "gone"))
+    fail(config, "no network.")
+    assert [alert.told for alert in alerts.opened(config).values()] == [False]
+    assert "gone" in [row["reason"] for row in log_files.rows(config, log_files.wanted(level="warning"))][-1]
+    run(config)
+
+
+def test_alerts_of_a_job_and_an_account_that_are_no_more_are_not_open(config):
+    for cause in ("weekly failed", "weekly missed", "away incomplete", "away nav difference", "collect failed", "main incomplete",
+                  "trader of away"):
+        alerts.trouble(config, cause, "It is so.")
+    assert list(alerts.opened(config)) == ["collect failed", "main incomplete", "trader of away"]
+
+
+def test_a_slot_of_a_clock_that_was_ahead_is_not_the_newest(config):
+    now = datetime.now(UTC).replace(microsecond=0)
+    tables.append(config.location, schemas.SLOTS, schemas.SLOTS.rows([
+        {"job": "collect", "time": now + timedelta(hours=hours), "fate": fate, "run": None, "reason": None, "seen_at": now}
+        for hours, fate in ((-1, "ran"), (25, "skipped"))]))
+    watching.missed_slots(config, "collect")
+    assert alerts.opened(config) == {}
 
 
 def test_an_answer_that_is_no_http_fails_no_run_and_tells_no_address(config, webhook):

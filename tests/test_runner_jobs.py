@@ -136,6 +136,33 @@ def test_a_run_that_fails_every_time_says_so_and_its_followers_run_all_the_same(
     assert (record_of(config).failing_cell, record_of(config).reason) == (3, "no network")
 
 
+def test_a_follower_that_is_busy_keeps_no_other_from_running_and_hides_no_failure(tmp_path, fake):
+    notebook(tmp_path / "weekly.ipynb", "week: int = 1")
+    config = configured(tmp_path, more=RETRIED.replace('["benchmark"]', '["benchmark", "publish"]'))
+    for act, said in ((None, "benchmark is already being run"), (kernels.CellFailed("no network", 3), "weekly failed: no network")):
+        seen = fake(*[act] * 3)
+        with locks.hold(config, "benchmark"), pytest.raises(NavbookError, match=said) as trouble:
+            running.run(config, "weekly", {}, print)
+        assert seen.given[-1][0] == "publish"
+        assert trouble.value.exit_code == (75 if act is None else 1)
+
+
+def test_what_is_no_folder_of_a_run_is_left_alone(config, fake):
+    fake()
+    strange = config.runs_folder / "weekly" / "old-2026-01-01T000000Z_all_deadbeef"
+    strange.mkdir(parents=True)
+    (config.runs_folder / "weekly" / "2026-01-01T000000Z_my_main_deadbeef").mkdir()
+    running.run(config, "weekly", {}, print)
+    assert ledger.runs(config).select("account", "status").rows() == [("my_main", "killed"), ("all", "ok"), ("all", "ok")]
+    assert strange.exists()
+
+
+def test_two_notebooks_of_one_name_are_two(tmp_path):
+    config = configured(tmp_path, more='[jobs.left]\nnotebook = "a/schedule.ipynb"\n[jobs.right]\nnotebook = "b/schedule.ipynb"\n')
+    assert len({config.job("left").lock, config.job("right").lock, "schedule"}) == 3
+    assert config.job("collect").lock == "collect"
+
+
 def test_what_cannot_be_is_refused_before_anything_runs(config, fake):
     seen = fake()
     for name, texts, kind in (("weakly", {}, SettingsInvalid), ("weekly", {"weak": "1"}, UnknownParameter),
@@ -148,7 +175,7 @@ def test_what_cannot_be_is_refused_before_anything_runs(config, fake):
 
 def test_a57_run_now_is_refused_while_the_job_is_being_run(config, fake):
     fake()
-    with locks.hold(config, "weekly"), pytest.raises(Locked) as refused:
+    with locks.hold(config, "notebook-weekly.ipynb"), pytest.raises(Locked) as refused:
         running.run(config, "weekly", {}, print)
     assert refused.value.exit_code == 75
     assert f"process {os.getpid()}" in str(refused.value)
@@ -183,7 +210,7 @@ def test_a_killed_runner_is_told_by_the_next_command(config, wrote):
 
 def test_a_run_that_is_going_on_is_not_called_killed(config):
     folder = killed(config)
-    with locks.hold(config, "weekly"):
+    with locks.hold(config, "notebook-weekly.ipynb"):
         assert ledger.runs(config)["status"].to_list() == ["running"]
     assert Record.read(folder).status == "running"
 

@@ -92,7 +92,7 @@ def test_a55_the_last_run_of_each_job(config):
             ("r2", "benchmark", "all", at(1), at(1), "ok", None, at(1))]
     tables.append(config.location, schemas.RUNS, schemas.RUNS.rows(rows))
     found = machine.runs(config, NOW)
-    assert (found.state, found.sentence) == (State.WARN, "The last run of collect failed.")
+    assert (found.state, found.sentence) == (State.FAIL, "The last collect failed: no network.")
     assert found.lines == ("collect: 2026-03-02 00:00 UTC failed: no network", "benchmark: 2026-03-02 01:00 UTC ok")
 
 
@@ -141,7 +141,7 @@ def test_a64_a_wrong_key_and_a_missing_one_are_told_apart(tmp_path, monkeypatch)
         lines = machine.keys(local.config(), NOW).lines
     assert len(lines) == 2
     assert lines[0].startswith("wrong: key: The key is not known here")
-    assert lines[1].startswith("none: No API key for account none: set NAVBOOK_NONE_API_KEY")
+    assert lines[1].startswith("none: key: No API key for account none: set NAVBOOK_NONE_API_KEY")
 
 
 def test_a75_a_healthy_account_passes_every_check(tmp_path, monkeypatch):

@@ -118,6 +118,7 @@ def test_a_named_file_that_is_not_there_is_told(monkeypatch, named):
     pytest.param("sandbox_url = 'https://fapi.binance.com.'\n" + MAIN, "sandbox_url: must be an address", id="a dot at its end"),
     pytest.param("heartbeat_url = 'http://h/secret 1'\n" + MAIN, "heartbeat_url: must be an address such as https", id="a blank"),
     pytest.param("heartbeat_url = 'http://h:secret/1'\n" + MAIN, "heartbeat_url: must be an address such as https", id="port"),
+    pytest.param("[benchmarks.own]\nweights = { BTC = 1 }\n" + MAIN, "benchmarks.own has the name of an account's own", id="own"),
     pytest.param("[groups.g]\naccounts = ['main', 'main']\n" + MAIN, "groups.g.accounts: names main twice", id="twins in a group"),
     pytest.param("tolerance = nan\n" + MAIN, "tolerance: Input should be less than 1", id="not a number"),
     pytest.param("tolerance = -0.1\n" + MAIN, "tolerance: Input should be greater", id="below zero"),
