@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from navbook import schemas
 from navbook.cli import app
-from navbook.runner import check, overview
+from navbook.runner import check, commands, overview, views
 from navbook.runner.finding import Finding, State
 from navbook.store import rewrite, tables
 from navbook.types import Environment
@@ -73,6 +73,18 @@ def test_a_row_that_could_be_read_since_is_no_trouble_any_more(config):
             row | {"reason": reason, "seen_at": at(number)}]))
         assert ("quarantine" in troubles(config)) == (reason is not None)
         assert overview.operations(config).quarantine.height == (reason is not None)
+
+
+def test_what_navbook_toml_names_no_more_is_in_no_sum_and_no_check(tmp_path):
+    world = World(accounts=("main", "gone"))
+    for account in world.accounts:
+        for hour in (0, 1):
+            world.snapshot(at(hour), {"USDT": 1000}, account=account, grade="complete" if account == "main" else "incomplete")
+    grown(configured(tmp_path, *world.accounts), world)
+    config = configured(tmp_path)
+    assert views.names(config) == views.site(config).names == ["main"]
+    assert troubles(config, at(1)) == {}
+    assert "gone" not in commands.summary(config, "collect", "all")
 
 
 def test_a_job_that_failed_is_told_once_with_its_reason(config):

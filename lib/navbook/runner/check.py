@@ -68,7 +68,7 @@ def snapshots(config: Settings, now: datetime) -> Finding:
     taken = each.explode("time")
     newest = dict(taken.group_by("account").agg(pl.col("time").max()).sort("account").iter_rows())
     ages = {} if config.environment is Environment.SANDBOX else {name: now - time for name, time in newest.items()}
-    late = [name for name, age in ages.items()
+    late = [name for name, age in ages.items() if not config.accounts or name in config.accounts
             if (usual := series.interval(taken.filter(pl.col("account") == name))) and age > LATE * usual]
     never = [name for name in config.accounts if name not in newest]
     lines = [f"{name}: {time:%Y-%m-%d %H:%M:%S} UTC" + (f", {words.span(ages[name])} ago" if name in ages else "")
@@ -97,7 +97,7 @@ def grades(config: Settings, now: datetime) -> Finding:
     """How far the snapshots can be trusted; the newest of each account decides."""
     number = dict(tables.collected(tables.scan(config.location, schemas.NAV_HISTORY).group_by("grade").len(),
                                    config.location, schemas.NAV_HISTORY).iter_rows())
-    newest = tables.newest(config.location, schemas.NAV_HISTORY)
+    newest = tables.newest(config.location, schemas.NAV_HISTORY).filter(known.of_settings(config))
     poor = newest.filter(pl.col("grade").is_in([Grade.PROVISIONAL.value, Grade.INCOMPLETE.value]))
     said = (f"{number.get(Grade.PROVISIONAL, 0)} provisional and {number.get(Grade.INCOMPLETE, 0)} incomplete of "
             f"{sum(number.values())} snapshots.")
@@ -138,7 +138,7 @@ def quarantine(config: Settings, now: datetime) -> Finding:
 
 def reconciliation(config: Settings, now: datetime) -> Finding:
     """The newest snapshot of each account agrees with the exchange's own totals."""
-    newest = tables.newest(config.location, schemas.RECONCILIATION)
+    newest = tables.newest(config.location, schemas.RECONCILIATION).filter(known.of_settings(config))
     apart = newest.filter(~pl.col("within"))
     if apart.height:
         return Finding(State.WARN, f"{words.count(apart.height, 'wallet')} not as the exchange has it.",

@@ -170,7 +170,8 @@ def summary(config: Settings, notebook: str, account: str, parameters: Mapping[s
         from navbook.runner import parity
         return parity.said(config, parity.Asked(**parameters))
     if notebook == "collect":
-        newest = tables.newest(config.location, schemas.SNAPSHOTS, account)
+        from navbook.runner import known
+        newest = tables.newest(config.location, schemas.SNAPSHOTS, account).filter(known.of_settings(config))
         grades = ", ".join(f"{row['account']} {row['grade']}" for row in newest.iter_rows(named=True))
         return f"snapshot of {newest['time'].sort()[-1]:%Y-%m-%d %H:%M:%S} UTC: {grades}."
     if notebook != "benchmark":

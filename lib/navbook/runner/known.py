@@ -17,6 +17,11 @@ from navbook.store import tables
 from navbook.types import Wallet, WalletState
 
 
+def of_settings(config: Settings) -> pl.Expr:
+    """Whether a row is of an account or group that navbook.toml names. What it names no more is kept, but in no sum."""
+    return pl.col("account").is_in([*config.accounts, *config.groups]) if config.accounts else pl.lit(value=True)
+
+
 def unread(quarantine: pl.DataFrame) -> pl.DataFrame:
     """The rows of QUARANTINE that no parser could read to this day."""
     return quarantine.drop_nulls("reason")

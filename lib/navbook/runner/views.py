@@ -17,6 +17,7 @@ from navbook.compute import flow_share, periods
 from navbook.errors import NavbookError, SettingsInvalid
 from navbook.publish import words
 from navbook.publish.site import Site
+from navbook.runner import known
 from navbook.settings import NOTEBOOKS, Settings
 from navbook.store import looks, tables
 from navbook.types import COUNTED, OWN_BENCHMARK, WalletState
@@ -81,6 +82,7 @@ def _portfolio(config: Settings, account: str) -> Portfolio:
 def site(config: Settings) -> Site:
     """What all pages share, as the store has it now. The run is NAVBOOK_RUN's."""
     standings = pl.concat([_standings(config, schemas.NAV_HISTORY), _standings(config, schemas.GROUP_HISTORY)])
+    standings = standings.filter(known.of_settings(config))
     runs = tables.read(config.location, schemas.RUNS)
     groups = {name: tuple(group.accounts) for name, group in config.groups.items()}
     accounts = set(standings["account"]) - set(groups)
@@ -98,7 +100,8 @@ def names(config: Settings) -> list[str]:
     kinds = (schemas.NAV_HISTORY, schemas.GROUP_HISTORY)
     found = [tables.collected(tables.stored(config.location, kind).select("account").unique(), config.location, kind)
              for kind in kinds]
-    return sorted(set(pl.concat(found)["account"]), key=lambda name: (name in config.groups, name))
+    shown = pl.concat(found).filter(known.of_settings(config))["account"]
+    return sorted(set(shown), key=lambda name: (name in config.groups, name))
 
 
 def strategies(config: Settings) -> list[str]:
