@@ -275,9 +275,18 @@ class Settings(BaseSettings):
         for name, job in self.jobs.items():
             if job.notebook is None and name not in OURS:
                 raise ValueError(f"jobs.{name}.notebook must be {', '.join(OURS)} or the file of a notebook")
-            if strangers := set(job.then) - {*self.jobs, *OURS} or {name} & set(job.then):
+            if strangers := set(job.then) - self.job_names or {name} & set(job.then):
                 raise ValueError(f"jobs.{name}.then names {', '.join(sorted(strangers))}, which cannot follow it")
         return self
+
+    @property
+    def job_names(self) -> set[str]:
+        """Every job that can run: those of navbook.toml, and ours."""
+        return {*self.jobs, *OURS}
+
+    def knows(self, name: str) -> bool:
+        """Whether navbook.toml names this account or group; where it names none, as in the demo, all are known."""
+        return not self.accounts or name in self.accounts or name in self.groups
 
     @property
     def in_bucket(self) -> bool:
@@ -325,7 +334,7 @@ class Settings(BaseSettings):
 
     def job(self, name: str) -> Job:
         """The job `name`, with its notebook; ours need no section. Raises `SettingsInvalid`."""
-        if name not in self.jobs and name not in OURS:
+        if name not in self.job_names:
             raise SettingsInvalid(f"There is no job {name}; there are {', '.join(dict.fromkeys([*self.jobs, *OURS]))}.")
         return self.jobs.get(name, Job()).named(name)
 

@@ -23,7 +23,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from navbook import redaction, settings
 from navbook.errors import FolderUnusable, Locked, NavbookError, SettingsInvalid
-from navbook.job import OURS
 from navbook.runner import logs
 from navbook.runner.files import write_whole
 from navbook.settings import Settings
@@ -84,9 +83,9 @@ def opened(config: Settings) -> dict[str, Alert]:
 
 def _can_end(config: Settings, cause: str) -> bool:
     if job := re.fullmatch(r"(.+) (failed|missed)", cause):
-        return job[1] in (*config.jobs, *OURS)
+        return job[1] in config.job_names
     account = re.fullmatch(r"(.+) (incomplete|nav difference)", cause)
-    return account is None or not config.accounts or account[1] in (*config.accounts, *config.groups)
+    return account is None or config.knows(account[1])
 
 
 @contextmanager

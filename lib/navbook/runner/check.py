@@ -68,7 +68,7 @@ def snapshots(config: Settings, now: datetime) -> Finding:
     taken = each.explode("time")
     newest = dict(taken.group_by("account").agg(pl.col("time").max()).sort("account").iter_rows())
     ages = {} if config.environment is Environment.SANDBOX else {name: now - time for name, time in newest.items()}
-    late = [name for name, age in ages.items() if not config.accounts or name in config.accounts
+    late = [name for name, age in ages.items() if config.knows(name)
             if (usual := series.interval(taken.filter(pl.col("account") == name))) and age > LATE * usual]
     never = [name for name in config.accounts if name not in newest]
     lines = [f"{name}: {time:%Y-%m-%d %H:%M:%S} UTC" + (f", {words.span(ages[name])} ago" if name in ages else "")

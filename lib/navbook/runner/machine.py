@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 
 from navbook import schemas, settings
 from navbook.errors import ExchangeError
-from navbook.job import OURS
 from navbook.publish import words
 from navbook.runner import alerts, backups, records, stores
 from navbook.runner.finding import Finding, State
@@ -115,7 +114,7 @@ def backup(config: Settings, now: datetime) -> Finding:
 
 def runs(config: Settings, now: datetime) -> Finding:
     """How the newest run of each job ended."""
-    known = pl.col("job").is_in([*config.jobs, *OURS])    # a job that is no more cannot mend its last run
+    known = pl.col("job").is_in(config.job_names)    # a job that is no more cannot mend its last run
     newest = (tables.read(config.location, schemas.RUNS).filter(known).sort("started_at")
               .group_by("job", maintain_order=True).last())
     lines = tuple(f"{row['job']}: {row['started_at']:%Y-%m-%d %H:%M} UTC {row['status']}"

@@ -50,8 +50,8 @@ def simulate(config: Settings, account: str, asset: str, amount: str, time: str 
         raise explain.TablesStale(f"navbook.toml names other assets for the benchmark of {account} than it was worked "
                                   f"out with; {explain.NEXT}.")
     units, _warning = benchmark.units_after(
-        rules, Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal",
-                                                 fact="simulated", flow_usd=moved, nav_before=nav[0]),
+        rules, Event(time=found.time, kind="deposit" if moved > 0 else "withdrawal", fact="simulated", flow_usd=moved,
+                     nav_before=nav[0]),
         found.units, found.prices)
     after = sum(held * found.prices[leg] for leg, held in units.items())
     said = (f"{quantity:+.12g} {asset.upper()} at {at_price(at)} = {usd(moved)} in {account}, at the snapshot of "
